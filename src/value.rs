@@ -1,0 +1,248 @@
+//! Values as Python knows them: what the control protocol carries and what the command stream consists of.
+//!
+//! Admins, scripts and monitoring read Python's `repr` of these values (COMPAT §2.9, trap 25), so
+//! `Display` writes exactly that.
+
+use std::fmt;
+
+/// One Python object of the few kinds that the control protocol and the command stream use.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(String),
+    /// `bytes`; read from requests, never produced.
+    Bytes(Vec<u8>),
+    List(Vec<Value>),
+    Tuple(Vec<Value>),
+    Set(Vec<Value>),
+    Dict(Vec<(Value, Value)>),
+    Exception(Exception),
+}
+
+/// A Python exception as a reply carries it: class and arguments (COMPAT §9).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exception {
+    /// Module that defines the class, e.g. `builtins` or `fail2ban.exceptions`.
+    pub module: &'static str,
+    pub class: &'static str,
+    pub args: Vec<Value>,
+}
+
+impl Exception {
+    /// An exception of Python's own with one text argument.
+    pub fn builtin(class: &'static str, text: impl Into<String>) -> Self {
+        Exception { module: "builtins", class, args: vec![Value::Str(text.into())] }
+    }
+
+    /// The text that Python's `str(exc)` gives.
+    pub fn message(&self) -> String {
+        match self.args.as_slice() {
+            [] => String::new(),
+            // OSError(errno, text[, file]) has a form of its own.
+            [Value::Int(n), Value::Str(text)] => format!("[Errno {n}] {text}"),
+            [Value::Int(n), Value::Str(text), file] => format!("[Errno {n}] {text}: {file}"),
+            [Value::Str(text)] if self.class != "KeyError" => text.clone(),
+            [one] => one.to_string(),
+            many => Value::Tuple(many.to_vec()).to_string(),
+        }
+    }
+}
+
+impl Value {
+    pub fn str(text: impl Into<String>) -> Self {
+        Value::Str(text.into())
+    }
+
+    /// A list of strings.
+    pub fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Self {
+        Value::List(items.into_iter().map(Value::str).collect())
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list, tuple or set.
+    pub fn items(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(items) | Value::Tuple(items) | Value::Set(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Python's `str(value)`: as `repr`, but strings and exceptions bare.
+    pub fn to_text(&self) -> String {
+        match self {
+            Value::Str(text) => text.clone(),
+            Value::Exception(exception) => exception.message(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Str(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Str(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Value::Int(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Value::Bool(flag)
+    }
+}
+
+/// Python's `repr`.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::None => f.write_str("None"),
+            Value::Bool(true) => f.write_str("True"),
+            Value::Bool(false) => f.write_str("False"),
+            Value::Int(number) => write!(f, "{number}"),
+            Value::Float(number) => f.write_str(&float_repr(*number)),
+            Value::Str(text) => write_str_repr(f, text),
+            Value::Bytes(bytes) => write_bytes_repr(f, bytes),
+            Value::List(items) => write_items(f, "[", items, "]"),
+            Value::Tuple(items) if items.len() == 1 => write!(f, "({},)", items[0]),
+            Value::Tuple(items) => write_items(f, "(", items, ")"),
+            Value::Set(items) if items.is_empty() => f.write_str("set()"),
+            Value::Set(items) => write_items(f, "{", items, "}"),
+            Value::Dict(pairs) => {
+                f.write_str("{")?;
+                for (i, (key, value)) in pairs.iter().enumerate() {
+                    let comma = if i > 0 { ", " } else { "" };
+                    write!(f, "{comma}{key}: {value}")?;
+                }
+                f.write_str("}")
+            }
+            Value::Exception(exception) => {
+                f.write_str(exception.class)?;
+                write_items(f, "(", &exception.args, ")")
+            }
+        }
+    }
+}
+
+fn write_items(f: &mut fmt::Formatter<'_>, open: &str, items: &[Value], close: &str) -> fmt::Result {
+    f.write_str(open)?;
+    for (i, item) in items.iter().enumerate() {
+        let comma = if i > 0 { ", " } else { "" };
+        write!(f, "{comma}{item}")?;
+    }
+    f.write_str(close)
+}
+
+/// Python's `repr(float)`: shortest digits that read back, exponent form outside 1e-4 … 1e16.
+pub fn float_repr(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".into();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "inf".into() } else { "-inf".into() };
+    }
+    let size = number.abs();
+    if size != 0.0 && !(1e-4..1e16).contains(&size) {
+        let text = format!("{number:e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(rest) => ('-', rest),
+            None => ('+', exponent),
+        };
+        return format!("{digits}e{sign}{exponent:0>2}");
+    }
+    format!("{number:?}")
+}
+
+fn write_str_repr(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    use fmt::Write;
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    f.write_char(quote)?;
+    for c in text.chars() {
+        match c {
+            '\\' => f.write_str("\\\\")?,
+            '\n' => f.write_str("\\n")?,
+            '\t' => f.write_str("\\t")?,
+            '\r' => f.write_str("\\r")?,
+            c if c == quote => write!(f, "\\{c}")?,
+            ' '..='~' => f.write_char(c)?,
+            c if is_printable(c) => f.write_char(c)?,
+            c => match c as u32 {
+                code @ 0..=0xff => write!(f, "\\x{code:02x}")?,
+                code @ 0x100..=0xffff => write!(f, "\\u{code:04x}")?,
+                code => write!(f, "\\U{code:08x}")?,
+            },
+        }
+    }
+    f.write_char(quote)
+}
+
+fn write_bytes_repr(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    use fmt::Write;
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    write!(f, "b{quote}")?;
+    for &byte in bytes {
+        match byte {
+            b'\\' => f.write_str("\\\\")?,
+            b'\n' => f.write_str("\\n")?,
+            b'\t' => f.write_str("\\t")?,
+            b'\r' => f.write_str("\\r")?,
+            b if b as char == quote => write!(f, "\\{quote}")?,
+            b' '..=b'~' => f.write_char(byte as char)?,
+            b => write!(f, "\\x{b:02x}")?,
+        }
+    }
+    f.write_char(quote)
+}
+
+/// Python's `str.isprintable` for non-ASCII characters: not a separator, control, format, surrogate,
+/// private-use or unassigned character.
+fn is_printable(c: char) -> bool {
+    use std::sync::OnceLock;
+    static UNPRINTABLE: OnceLock<regex_automata::meta::Regex> = OnceLock::new();
+    let class = UNPRINTABLE
+        .get_or_init(|| regex_automata::meta::Regex::new(r"\A[\p{Z}\p{C}]").expect("a constant pattern"));
+    !class.is_match(c.encode_utf8(&mut [0; 4]).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repr_is_pythons() {
+        let cases: &[(Value, &str)] = &[
+            (Value::str("it's"), "\"it's\""),
+            (Value::str("both ' and \""), "'both \\' and \"'"),
+            (Value::str("a\\b\n\t\x01é\u{200b}"), "'a\\\\b\\n\\t\\x01é\\u200b'"),
+            (Value::Float(1795341931.0), "1795341931.0"),
+            (Value::Float(1e16), "1e+16"),
+            (Value::Float(0.00001), "1e-05"),
+            (Value::Tuple(vec![Value::Int(1)]), "(1,)"),
+            (Value::Dict(vec![(Value::str("a"), Value::None)]), "{'a': None}"),
+            (Value::Bytes(b"a'\xff".to_vec()), "b\"a'\\xff\""),
+            (Value::Exception(Exception::builtin("ValueError", "x")), "ValueError('x')"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(&value.to_string(), text);
+        }
+    }
+}
