@@ -1,0 +1,2 @@
+//! bans
+pub mod formula;
