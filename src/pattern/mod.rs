@@ -1,1 +1,15 @@
-//! pattern
+//! Regular expressions with Python's dialect and Python's results (COMPAT §3).
+//!
+//! - [`Regex`], [`Captures`], [`Flags`]: one compiled expression, searched on valid UTF-8 bytes.
+//! - [`FailRegex`]: a `failregex`, `ignoreregex` or `prefregex`: tags expanded, identifiers known.
+//! - [`PatternSet`]: which of a jail's expressions can match a line at all.
+
+mod failregex;
+mod prefilter;
+mod regex;
+mod tags;
+
+pub use failregex::{Data, FailRegex, FailRegexError, GroupValue, Origin, Role, UseDns};
+pub use prefilter::PatternSet;
+pub use regex::{Captures, Engine, Error, Flags, Info, Regex, StepLimit};
+pub use tags::expand_tags;
