@@ -1,0 +1,158 @@
+//! What a match found: the groups of its regex, in the order in which upstream's dictionaries have them.
+
+use crate::address::Address;
+use crate::value::Value;
+
+/// A log line as tickets keep it: the whole text and where the date stood in it.
+///
+/// Upstream stores the line of a first failure as a triple (before, date, after) and later ones
+/// joined; both shapes are in its database (COMPAT §10, trap 28).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchLine {
+    pub text: Box<str>,
+    /// Byte span of the date within `text`; `None` for a line that was stored joined.
+    pub date: Option<(u32, u32)>,
+}
+
+impl MatchLine {
+    pub fn new(before: &[u8], date: &[u8], after: &[u8]) -> Self {
+        let bytes = [before, date, after].concat();
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        let start = before.len().min(text.len()) as u32;
+        MatchLine { text: text.into(), date: Some((start, start + date.len() as u32)) }
+    }
+
+    pub fn joined(text: impl Into<Box<str>>) -> Self {
+        MatchLine { text: text.into(), date: None }
+    }
+
+    /// The triple (before, date, after).
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let (start, end) = self.date.unwrap_or((0, 0));
+        let text = &*self.text;
+        match (text.get(..start as usize), text.get(start as usize..end as usize), text.get(end as usize..)) {
+            (Some(before), Some(date), Some(after)) => (before, date, after),
+            _ => ("", "", text),
+        }
+    }
+
+    /// The text that regexes see: the line without its date.
+    pub fn undated(&self) -> String {
+        let (before, _, after) = self.parts();
+        [before, after].concat()
+    }
+
+    /// As upstream keeps it: a triple, or one string.
+    pub fn value(&self) -> Value {
+        match self.date {
+            Some(_) => {
+                let (before, date, after) = self.parts();
+                Value::Tuple(vec![before.into(), date.into(), after.into()])
+            }
+            None => Value::str(&*self.text),
+        }
+    }
+}
+
+/// The value of a group or of a field that the filter derives from groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// The group took no part in the match.
+    None,
+    Text(Box<str>),
+    /// Parts collected by `tuple_…` groups.
+    Tuple(Vec<Item>),
+    /// All user names of a session, in order of appearance.
+    Users(Vec<Item>),
+    /// The address beside a failure-id that is none.
+    Address(Address),
+    /// A set mark.
+    Flag,
+}
+
+impl Item {
+    /// Python's truth of the value.
+    pub fn is_set(&self) -> bool {
+        match self {
+            Item::None => false,
+            Item::Text(text) => !text.is_empty(),
+            Item::Tuple(items) | Item::Users(items) => !items.is_empty(),
+            Item::Address(_) | Item::Flag => true,
+        }
+    }
+
+    pub fn value(&self) -> Value {
+        match self {
+            Item::None => Value::None,
+            Item::Text(text) => Value::str(&**text),
+            Item::Tuple(items) => Value::Tuple(items.iter().map(Item::value).collect()),
+            Item::Users(items) => Value::Set(items.iter().map(Item::value).collect()),
+            Item::Address(address) => Value::str(address.to_string()),
+            Item::Flag => Value::Int(1),
+        }
+    }
+}
+
+/// Groups by name, ordered as Python's dictionaries are: a replaced value keeps its place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Data(Vec<(Box<str>, Item)>);
+
+impl Data {
+    pub fn get(&self, key: &str) -> Option<&Item> {
+        self.0.iter().find(|(name, _)| &**name == key).map(|(_, item)| item)
+    }
+
+    /// The text of a group that took part in the match.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.get(key) {
+            Some(Item::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether the field is there and true in Python's sense.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.get(key).is_some_and(Item::is_set)
+    }
+
+    pub fn set(&mut self, key: &str, item: Item) {
+        match self.0.iter_mut().find(|(name, _)| &**name == key) {
+            Some((_, old)) => *old = item,
+            None => self.0.push((key.into(), item)),
+        }
+    }
+
+    pub fn take(&mut self, key: &str) -> Option<Item> {
+        let at = self.0.iter().position(|(name, _)| &**name == key)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Takes over the values of `other` that are not None.
+    pub fn update(&mut self, other: &Data) {
+        for (key, item) in other.iter().filter(|(_, item)| !matches!(item, Item::None)) {
+            self.set(key, item.clone());
+        }
+    }
+
+    pub fn retain_values(&mut self) {
+        self.0.retain(|(_, item)| !matches!(item, Item::None));
+        self.0.shrink_to_fit();
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Item)> {
+        self.0.iter().map(|(key, item)| (&**key, item))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(Box<str>, Item)> for Data {
+    fn from_iter<I: IntoIterator<Item = (Box<str>, Item)>>(pairs: I) -> Self {
+        Data(pairs.into_iter().collect())
+    }
+}
