@@ -1,0 +1,27 @@
+//! The harness of the compatibility tests: the same tests run against the original fail2ban and against
+//! ferroban, chosen by `F2B_UNDER_TEST=theirs|ours` (default: the original, so that a test is first proved
+//! right). See README.md for how to write one.
+//!
+//! - [`Side`] — which program is under test, and its commands
+//! - [`original`] — the three genuine packages: configuration trees, programs, sample logs
+//! - [`Sandbox`] — a private configuration directory with its own socket, pidfile, database and logs
+//! - [`Server`] — a server running in a sandbox, and waiting for what it logs
+//! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
+//! - [`normalise`] — log lines and listings without what differs from run to run
+#![forbid(unsafe_code)]
+
+pub mod namespace;
+pub mod normalise;
+pub mod original;
+pub mod output;
+pub mod sandbox;
+pub mod server;
+pub mod side;
+pub mod wait;
+
+pub use namespace::Namespace;
+pub use original::Version;
+pub use output::Output;
+pub use sandbox::Sandbox;
+pub use server::Server;
+pub use side::Side;
