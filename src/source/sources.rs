@@ -1,0 +1,150 @@
+//! The owner of all sources.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Added, Backend, Error, Event, JailId, LineEnd, Message, Position, Stats, Stored};
+
+/// All log sources of all jails. Belongs to the engine thread; no call blocks for longer than
+/// reading what is already there.
+#[derive(Debug)]
+pub struct Sources {}
+
+impl Sources {
+    /// Fails only if the kernel gives no descriptors.
+    pub fn new() -> io::Result<Self> {
+        todo!()
+    }
+
+    /// The line end of a jail's log encoding (`set JAIL logencoding`), for its present and later files.
+    pub fn set_line_end(&mut self, jail: JailId, line_end: LineEnd) {
+        let _ = (jail, line_end);
+        todo!()
+    }
+
+    /// `set JAIL addlogpath PATH head|tail`. The file must exist and be openable. Nothing is read
+    /// for the jail before [`Sources::start`].
+    ///
+    /// `stored` is used if its hash is that of the file's first line and not `tail`.
+    pub fn add_file(
+        &mut self,
+        jail: JailId,
+        path: &Path,
+        backend: Backend,
+        tail: bool,
+        stored: Option<&Stored>,
+    ) -> Result<Added, Error> {
+        let _ = (jail, path, backend, tail, stored);
+        todo!()
+    }
+
+    /// `set JAIL dellogpath PATH`: where reading ended; `None` if it was not watched (no error upstream either).
+    pub fn remove_file(&mut self, jail: JailId, path: &Path) -> Option<Position> {
+        let _ = (jail, path);
+        todo!()
+    }
+
+    /// `get JAIL logpath`, in order of addition.
+    pub fn files(&self, jail: JailId) -> Vec<PathBuf> {
+        let _ = jail;
+        todo!()
+    }
+
+    /// Gives a jail the source that its backend names: `systemd`, `kmsg` or `nflog`, with the
+    /// options in brackets, e.g. `("systemd", [("journalflags", "1")])`. `stored` is the saved time.
+    pub fn add_entries(
+        &mut self,
+        jail: JailId,
+        backend: &str,
+        options: &[(String, String)],
+        stored: Option<&Stored>,
+    ) -> Result<(), Error> {
+        let _ = (jail, backend, options, stored);
+        todo!()
+    }
+
+    /// `set JAIL addjournalmatch WORDS…`: one more alternative; `+` separates alternatives within.
+    pub fn add_journal_match(&mut self, jail: JailId, words: &[String]) -> Result<(), Error> {
+        let _ = (jail, words);
+        todo!()
+    }
+
+    /// `set JAIL deljournalmatch [WORDS…]`; all of them without words.
+    pub fn remove_journal_match(&mut self, jail: JailId, words: Option<&[String]>) -> Result<(), Error> {
+        let _ = (jail, words);
+        todo!()
+    }
+
+    /// `get JAIL journalmatch`.
+    pub fn journal_matches(&self, jail: JailId) -> Vec<Vec<String>> {
+        let _ = jail;
+        todo!()
+    }
+
+    /// Begins delivery of everything added to the jail so far (again for what is added later).
+    ///
+    /// `from` is now − findtime in Unix seconds: a file's first read starts there, found by
+    /// bisection with `date_of` (the date of a raw line, if it has one), unless it was added with
+    /// `tail`; a journal's first read starts at the later of `from` and the stored time.
+    pub fn start(
+        &mut self,
+        jail: JailId,
+        from: f64,
+        now: f64,
+        date_of: &mut dyn FnMut(&[u8]) -> Option<f64>,
+    ) {
+        let _ = (jail, from, now, date_of);
+        todo!()
+    }
+
+    /// `set JAIL idle on|off`: an idle jail keeps its positions and is delivered nothing.
+    pub fn set_idle(&mut self, jail: JailId, idle: bool) {
+        let _ = (jail, idle);
+        todo!()
+    }
+
+    /// Removes a jail with all its sources; returns its last positions.
+    pub fn remove_jail(&mut self, jail: JailId) -> Vec<Position> {
+        let _ = jail;
+        todo!()
+    }
+
+    /// Positions that changed since the last call, to be stored (at most every 10 s, COMPAT §6).
+    pub fn changed_positions(&mut self) -> Vec<(JailId, Position)> {
+        todo!()
+    }
+
+    /// Counters of a jail.
+    pub fn stats(&self, jail: JailId) -> Stats {
+        let _ = jail;
+        todo!()
+    }
+
+    /// How long the engine may wait for the descriptor; `None` if nothing is due at any time.
+    pub fn next_timeout(&self, now: f64) -> Option<Duration> {
+        let _ = now;
+        todo!()
+    }
+
+    /// Reads what there is, up to a bounded amount; true if there is more, so that the engine may
+    /// answer commands in between. Call it when the descriptor is readable, when
+    /// [`Sources::next_timeout`] has passed, and after it returned true.
+    pub fn process(&mut self, now: f64, sink: &mut dyn FnMut(Event<'_>)) -> bool {
+        let _ = (now, sink);
+        todo!()
+    }
+
+    /// Messages for the log since the last call, in order. Any call may leave some.
+    pub fn take_messages(&mut self) -> Vec<Message> {
+        todo!()
+    }
+}
+
+impl AsFd for Sources {
+    /// Readable when [`Sources::process`] has something to do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        todo!()
+    }
+}
