@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::tags::key_of;
 use super::{Captures, Error, Flags, Regex};
 
 /// Whether host names count as hosts when tags are expanded.
@@ -25,22 +26,69 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Groups with a meaning of their own. The first five identify a failure.
+/// Groups with a meaning of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// `fid`: the identifier, any text.
     Fid,
+    /// `ip4`: an IPv4 address.
     Ip4,
+    /// `ip6`: an IPv6 address.
     Ip6,
+    /// `dns`: a host name.
     Dns,
+    /// `mlfid`: identifies the session that lines belong to.
     MlfId,
-    Cidr,
-    /// Old style `(?P<host>…)`: an address or a name. Not known to upstream ≥ 0.10.
+    /// `host`: an address or a name, as written for fail2ban before 0.10 (upstream refuses it now).
     Host,
+    /// `cidr`: length of the network prefix to ban.
+    Cidr,
+    /// `mlfforget`: the session ends with this line.
     MlfForget,
+    /// `mlfgained`: the session got access.
     MlfGained,
+    /// `nofail`: the line is kept for its session, but is no failure.
     NoFail,
+    /// `content`: what a prefregex leaves for the failregexes.
     Content,
+    /// `user`: user name.
     User,
+}
+
+impl Role {
+    const ALL: [Role; 12] = [
+        Role::Fid,
+        Role::Ip4,
+        Role::Ip6,
+        Role::Dns,
+        Role::MlfId,
+        Role::Host,
+        Role::Cidr,
+        Role::MlfForget,
+        Role::MlfGained,
+        Role::NoFail,
+        Role::Content,
+        Role::User,
+    ];
+    const IDENTIFIERS: [Role; 6] = [Role::Fid, Role::Ip4, Role::Ip6, Role::Dns, Role::MlfId, Role::Host];
+
+    /// Name of the group in expressions, and key of its text in the data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Fid => "fid",
+            Role::Ip4 => "ip4",
+            Role::Ip6 => "ip6",
+            Role::Dns => "dns",
+            Role::MlfId => "mlfid",
+            Role::Host => "host",
+            Role::Cidr => "cidr",
+            Role::MlfForget => "mlfforget",
+            Role::MlfGained => "mlfgained",
+            Role::NoFail => "nofail",
+            Role::Content => "content",
+            Role::User => "user",
+        }
+    }
 }
 
 /// Why an expression cannot be used; displays as upstream's sentence.
@@ -48,10 +96,18 @@ pub enum Role {
 pub enum FailRegexError {
     /// Nothing but blanks.
     Empty,
-    /// Python's reason.
-    Compile { regex: String, reason: Error },
+    /// Not an expression Python accepts.
+    Compile {
+        /// The expanded expression.
+        regex: String,
+        /// Python's reason.
+        reason: Error,
+    },
     /// No group that identifies the failure.
-    NoFailureId { regex: String },
+    NoFailureId {
+        /// The expanded expression.
+        regex: String,
+    },
 }
 
 impl fmt::Display for FailRegexError {
@@ -82,10 +138,18 @@ pub type Data<'r, 't> = Vec<(&'r str, GroupValue<'t>)>;
 
 /// An expanded and compiled expression of a filter; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FailRegex {
-    original: Arc<str>,
+pub struct FailRegex(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    original: String,
     regex: Regex,
     origin: Origin,
+    roles: [Option<usize>; Role::ALL.len()],
+    /// `alt_…` groups sorted by name: (group, key supplied).
+    alternatives: Vec<(usize, String)>,
+    /// `tuple_…` groups sorted by name: (group, key collected).
+    tuples: Vec<(usize, String)>,
 }
 
 impl FailRegex {
@@ -98,8 +162,10 @@ impl FailRegex {
         origin: Origin,
     ) -> Result<FailRegex, FailRegexError> {
         let it = Self::new(text, use_dns, multiline, origin)?;
-        let _ = prefregex;
-        Ok(it)
+        match it.has_failure_id() || prefregex.is_some_and(FailRegex::has_failure_id) {
+            true => Ok(it),
+            false => Err(FailRegexError::NoFailureId { regex: it.as_str().to_owned() }),
+        }
     }
 
     /// An ignoreregex or prefregex (upstream's class `Regex`): no identifier needed.
@@ -110,50 +176,55 @@ impl FailRegex {
         origin: Origin,
     ) -> Result<FailRegex, FailRegexError> {
         let expanded = super::expand_tags(text, use_dns);
-        if expanded.trim_start().is_empty() {
+        if expanded.chars().all(is_python_space) {
             return Err(FailRegexError::Empty);
         }
         let flags = Flags { multiline, ..Flags::default() };
         let regex = Regex::new(&expanded, flags)
             .map_err(|reason| FailRegexError::Compile { regex: expanded, reason })?;
-        Ok(FailRegex { original: text.into(), regex, origin })
+        Ok(FailRegex(Arc::new(Inner {
+            original: text.to_owned(),
+            roles: Role::ALL.map(|role| regex.group_index(role.name())),
+            alternatives: collecting_groups(&regex, "alt_"),
+            tuples: collecting_groups(&regex, "tuple_"),
+            regex,
+            origin,
+        })))
     }
 
     /// The expanded expression: what `get JAIL failregex` shows.
     pub fn as_str(&self) -> &str {
-        self.regex.as_str()
+        self.0.regex.as_str()
     }
 
     /// The expression as configured.
     pub fn original(&self) -> &str {
-        &self.original
+        &self.0.original
     }
 
     /// Where it was written.
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        &self.0.origin
     }
 
     /// The compiled expression, to search with.
     pub fn regex(&self) -> &Regex {
-        &self.regex
+        &self.0.regex
     }
 
     /// Whether it has one of the groups that identify a failure (fid, ip4, ip6, dns, mlfid, host).
     pub fn has_failure_id(&self) -> bool {
-        todo!()
+        Role::IDENTIFIERS.iter().any(|role| self.has(*role))
     }
 
     /// Whether the group exists in this expression.
     pub fn has(&self, role: Role) -> bool {
-        let _ = role;
-        todo!()
+        self.0.roles[role as usize].is_some()
     }
 
     /// Text of a group with a meaning; `None` if it does not exist or did not take part.
     pub fn text<'t>(&self, role: Role, text: &'t str, caps: &Captures) -> Option<&'t str> {
-        let _ = (role, text, caps);
-        todo!()
+        group_text(self.0.roles[role as usize]?, text, caps)
     }
 
     /// All named groups that took part, in the order they appear in the expression, then those
@@ -161,13 +232,141 @@ impl FailRegex {
     ///
     /// `text` is the text that was searched, `caps` the successful result.
     pub fn data<'t>(&self, text: &'t str, caps: &Captures) -> Data<'_, 't> {
-        let _ = (text, caps);
-        todo!()
+        let names = self.0.regex.group_names().iter().enumerate();
+        let mut data: Vec<(&str, Option<GroupValue<'t>>)> = names
+            .filter_map(|(i, name)| Some((name.as_deref()?, group_text(i, text, caps).map(GroupValue::Text))))
+            .collect();
+        for (group, key) in &self.0.alternatives {
+            let slot = slot(&mut data, key);
+            match group_text(*group, text, caps) {
+                Some(value) if !value.is_empty() && is_falsy(slot) => *slot = Some(GroupValue::Text(value)),
+                _ => {}
+            }
+        }
+        for (group, key) in &self.0.tuples {
+            let part = group_text(*group, text, caps);
+            let slot = slot(&mut data, key);
+            *slot = Some(GroupValue::Tuple(match slot.take() {
+                None => vec![None, part],
+                Some(GroupValue::Text(first)) => vec![Some(first), part],
+                Some(GroupValue::Tuple(mut parts)) => {
+                    parts.push(part);
+                    parts
+                }
+            }));
+        }
+        data.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
 
-    /// Texts of the `skiplinesN` groups joined and split into lines.
+    /// The lines that the `<SKIPLINES>` tags of a successful match stepped over.
     pub fn skipped_lines<'t>(&self, text: &'t str, caps: &Captures) -> Vec<&'t str> {
-        let _ = (text, caps);
-        todo!()
+        (0..)
+            .map_while(|n| self.0.regex.group_index(&format!("skiplines{n}")))
+            .filter_map(|group| group_text(group, text, caps))
+            .flat_map(str::lines)
+            .collect()
+    }
+}
+
+fn group_text<'t>(group: usize, text: &'t str, caps: &Captures) -> Option<&'t str> {
+    let (start, end) = caps.get(group)?;
+    text.get(start..end)
+}
+
+/// The value under `key`, added at the end if there is none yet.
+fn slot<'a, 'r, 't>(
+    data: &'a mut Vec<(&'r str, Option<GroupValue<'t>>)>,
+    key: &'r str,
+) -> &'a mut Option<GroupValue<'t>> {
+    let at = data.iter().position(|(k, _)| *k == key).unwrap_or_else(|| {
+        data.push((key, None));
+        data.len() - 1
+    });
+    &mut data[at].1
+}
+
+fn is_falsy(value: &Option<GroupValue<'_>>) -> bool {
+    matches!(value, None | Some(GroupValue::Text("")))
+}
+
+/// Groups named `PREFIX key [_digits]`, sorted by name, with the key.
+fn collecting_groups(regex: &Regex, prefix: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(&str, usize, String)> = Vec::new();
+    for (i, name) in regex.group_names().iter().enumerate() {
+        let Some(name) = name.as_deref().filter(|n| n.len() > "alt_".len()) else { continue };
+        let Some(rest) = name.strip_prefix(prefix) else { continue };
+        let key = match rest.rsplit_once('_') {
+            Some((key, n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => key,
+            _ => rest,
+        };
+        found.push((name, i, key_of(key)));
+    }
+    found.sort();
+    found.into_iter().map(|(_, i, key)| (i, key)).collect()
+}
+
+/// What Python's `str.strip` takes away.
+fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(text: &str) -> Result<FailRegex, FailRegexError> {
+        FailRegex::new_fail(text, UseDns::Yes, false, None, Origin::default())
+    }
+
+    fn data(text: &str, line: &str) -> Vec<(String, String)> {
+        let regex = fail(text).unwrap();
+        let mut caps = Captures::new();
+        assert!(regex.regex().search(line.as_bytes(), 0, &mut caps).unwrap(), "{text} on {line}");
+        let show = |v: GroupValue<'_>| match v {
+            GroupValue::Text(t) => t.to_owned(),
+            GroupValue::Tuple(t) => format!("{t:?}"),
+        };
+        regex.data(line, &caps).into_iter().map(|(k, v)| (k.to_owned(), show(v))).collect()
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    }
+
+    #[test]
+    fn identifiers_are_required() {
+        let message = |text| fail(text).unwrap_err().to_string();
+        assert_eq!(message(" \n"), "Cannot add empty regex");
+        assert_eq!(message("a(b)"), "No failure-id group in 'a(b)'");
+        assert!(message("(<HOST>").starts_with("Unable to compile regular expression '("));
+        assert!(fail("(?P<host>x)").is_ok());
+        let prefix = FailRegex::new("^<HOST>", UseDns::No, false, Origin::default()).unwrap();
+        assert!(FailRegex::new_fail("x", UseDns::Yes, false, Some(&prefix), Origin::default()).is_ok());
+    }
+
+    #[test]
+    fn alternatives_and_tuples() {
+        assert_eq!(
+            data(r"<F-ID/> <F-USER>\w*</F-USER> <F-ALT_USER_1>\w+</F-ALT_USER_1>", "x  bob"),
+            pairs(&[("fid", "x"), ("user", "bob"), ("alt_user_1", "bob")])
+        );
+        assert_eq!(
+            data(r"<F-ID/> <F-ALT_USER1>\w+</F-ALT_USER1>", "x bob"),
+            pairs(&[("fid", "x"), ("alt_user1", "bob"), ("user1", "bob")])
+        );
+        assert_eq!(
+            data(r"<F-ID>\d</F-ID>(?P<tuple_id_2>c)?(?P<tuple_id_1>b)?", "1c"),
+            pairs(&[("fid", r#"[Some("1"), None, Some("c")]"#), ("tuple_id_2", "c")])
+        );
+    }
+
+    #[test]
+    fn skipped_lines_are_those_between() {
+        let regex = fail(r"^a<SKIPLINES>b <HOST>").unwrap();
+        let (text, mut caps) = ("a\nx\ny z\nb 1.2.3.4\n", Captures::new());
+        assert!(regex.regex().search(text.as_bytes(), 0, &mut caps).unwrap());
+        assert_eq!(regex.skipped_lines(text, &caps), ["x", "y z"]);
+        assert_eq!(regex.text(Role::Ip4, text, &caps), Some("1.2.3.4"));
+        assert_eq!(regex.text(Role::Dns, text, &caps), None);
     }
 }
