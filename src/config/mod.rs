@@ -1,1 +1,21 @@
-//! config
+//! Configuration: the files an admin wrote become the command stream that configures the server.
+//!
+//! ```text
+//! files ─ ini ─► raw ─ interpolate ─► jail, filter, action ─ tags ─► stream ─ dump
+//! ```
+//!
+//! Everything here follows upstream's reader to the letter, messages included (COMPAT §2): the same
+//! directory must give the same stream.
+
+pub mod configurator;
+pub mod dump;
+pub mod duration;
+pub mod message;
+pub mod options;
+pub mod split;
+pub mod tags;
+
+pub use configurator::{Configurator, Early, FilterPlace, Overrides, Reading, Request, Single, Stream};
+pub use dump::{dump, dump_pretty};
+pub use message::{Error, Message, Origin, Reporter};
+pub use options::OptionMap;
