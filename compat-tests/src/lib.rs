@@ -8,8 +8,10 @@
 //! - [`Server`] — a server running in a sandbox, and waiting for what it logs
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
 //! - [`normalise`] — log lines and listings without what differs from run to run
+//! - [`fuzz`] — generated input: seed and time budget
 #![forbid(unsafe_code)]
 
+pub mod fuzz;
 pub mod namespace;
 pub mod normalise;
 pub mod original;
