@@ -1,1 +1,5 @@
-//! system
+//! The only unsafe code.
+//!
+//! - [`inherit`]: sockets handed over by systemd
+
+pub mod inherit;

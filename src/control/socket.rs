@@ -1,0 +1,233 @@
+//! The server's end of the control channel (COMPAT §9, §12): a listening Unix socket and its connections, all
+//! non-blocking, to be driven by whoever owns the poll loop.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use super::frame::{END, Frame, Frames};
+use super::pickle;
+use crate::system::inherit;
+use crate::value::Value;
+
+/// Replies that a client does not fetch are kept up to this many bytes; then it is disconnected.
+const UNSENT_LIMIT: usize = 256 << 20;
+/// At most this much is read from one connection before the others get their turn.
+const READ_TURN: usize = 1 << 20;
+
+/// Why the server cannot listen.
+#[derive(Debug)]
+pub enum Error {
+    /// The socket file exists and `force` was not given.
+    Occupied,
+    /// The directory of the socket cannot be made.
+    Directory(PathBuf, io::Error),
+    Bind(PathBuf, io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Occupied => f.write_str("Server already running"),
+            Error::Directory(path, e) => write!(f, "Unable to create directory {}: {e}", path.display()),
+            Error::Bind(path, e) => write!(f, "Unable to bind socket {}: {e}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The listening socket. Dropping it removes the socket file, unless it was inherited from systemd.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UnixListener,
+    /// The file to remove at the end; `None` when we were given the socket.
+    path: Option<PathBuf>,
+}
+
+impl Listener {
+    /// Takes over the socket that systemd hands to this process, if it does (`LISTEN_PID`, `LISTEN_FDS`,
+    /// `LISTEN_FDNAMES`); otherwise creates `path` with mode 0700 and, where missing, its directory (one level).
+    /// An existing file is replaced only with `force`.
+    pub fn bind(path: &Path, force: bool) -> Result<Listener, Error> {
+        if let Some(inherited) = inherit::listening_socket("fail2ban") {
+            let socket = UnixListener::from(inherited);
+            socket.set_nonblocking(true).map_err(|e| Error::Bind(path.to_owned(), e))?;
+            return Ok(Listener { socket, path: None });
+        }
+        make_directory(path)?;
+        if path.exists() {
+            if !force {
+                return Err(Error::Occupied);
+            }
+            let removed = std::fs::remove_file(path);
+            removed.map_err(|e| Error::Bind(path.to_owned(), e))?;
+        }
+        let socket = bind_private(path).map_err(|e| Error::Bind(path.to_owned(), e))?;
+        Ok(Listener { socket, path: Some(path.to_owned()) })
+    }
+
+    /// Whether the socket was handed over by systemd.
+    pub fn is_inherited(&self) -> bool {
+        self.path.is_none()
+    }
+
+    /// For polling: readable when [`Self::accept`] has something.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The next waiting client, if any.
+    pub fn accept(&self) -> io::Result<Option<Connection>> {
+        match self.socket.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true)?;
+                Ok(Some(Connection::new(stream)))
+            }
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Somebody may have removed it already.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Creates the last level of the directory that holds `path`.
+fn make_directory(path: &Path) -> Result<(), Error> {
+    let Some(directory) = path.parent().filter(|directory| directory.is_absolute()) else { return Ok(()) };
+    match std::fs::create_dir(directory) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(Error::Directory(directory.to_owned(), e)),
+        _ => Ok(()),
+    }
+}
+
+/// Binds with only the owner allowed in, from the first moment on.
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let socket = UnixListener::bind(path);
+    rustix::process::umask(before);
+    let socket = socket?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// One request, or why it could not be read.
+pub type Request = Result<Value, pickle::Error>;
+
+/// The client is gone, or to be disconnected.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It said goodbye or hung up.
+    ByPeer,
+    /// It sent too much, or does not fetch its replies.
+    Overflow,
+    Failed(io::ErrorKind),
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Connection {
+    stream: UnixStream,
+    frames: Frames,
+    unsent: Vec<u8>,
+    sent: usize,
+    /// The client said goodbye: to be closed when all replies are sent.
+    closing: bool,
+}
+
+impl Connection {
+    fn new(stream: UnixStream) -> Self {
+        Connection { stream, frames: Frames::default(), unsent: Vec::new(), sent: 0, closing: false }
+    }
+
+    /// For polling: readable always, writable when [`Self::wants_write`].
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Reads what has arrived and returns the complete requests in their order. `Err` when the connection is
+    /// over and nothing more is to be answered.
+    pub fn read_ready(&mut self) -> Result<Vec<Request>, Closed> {
+        let ended = self.fill()?;
+        let mut requests = Vec::new();
+        while let Some(frame) = self.frames.next_frame() {
+            match frame {
+                Frame::Close => {
+                    self.closing = true;
+                    break;
+                }
+                Frame::Message(pickle) => requests.push(pickle::loads_request(&pickle)),
+            }
+        }
+        self.closing |= ended;
+        if self.is_finished() && requests.is_empty() { Err(Closed::ByPeer) } else { Ok(requests) }
+    }
+
+    /// Reads into the frame buffer; true at the end of the stream.
+    fn fill(&mut self) -> Result<bool, Closed> {
+        let mut chunk = [0; 64 * 1024];
+        let mut turn = 0;
+        while turn < READ_TURN {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Ok(true),
+                Ok(length) => {
+                    self.frames.push(&chunk[..length]).map_err(|_| Closed::Overflow)?;
+                    turn += length;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Closed::Failed(e.kind())),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Queues a reply and sends as much as the socket takes; the rest goes out in [`Self::write_ready`].
+    pub fn send(&mut self, reply: &Value) -> Result<(), Closed> {
+        self.unsent.extend(pickle::dumps(reply));
+        self.unsent.extend_from_slice(END);
+        if self.unsent.len() - self.sent > UNSENT_LIMIT {
+            return Err(Closed::Overflow);
+        }
+        self.write_ready()
+    }
+
+    /// Answers an unreadable request, as the original does: with the plain text `ERROR: reason`.
+    pub fn send_unreadable(&mut self, reason: &pickle::Error) -> Result<(), Closed> {
+        self.send(&Value::Str(format!("ERROR: {reason}")))
+    }
+
+    /// Sends queued replies. `Err` when the connection is over.
+    pub fn write_ready(&mut self) -> Result<(), Closed> {
+        while self.wants_write() {
+            match self.stream.write(&self.unsent[self.sent..]) {
+                Ok(length) => self.sent += length,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Closed::Failed(e.kind())),
+            }
+        }
+        self.unsent.clear();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// Whether replies wait for the socket to become writable.
+    pub fn wants_write(&self) -> bool {
+        self.sent < self.unsent.len()
+    }
+
+    /// Whether the client has said goodbye and has got everything: drop the connection.
+    pub fn is_finished(&self) -> bool {
+        self.closing && !self.wants_write()
+    }
+}
