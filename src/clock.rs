@@ -1,0 +1,32 @@
+//! The wall clock, and times as people read them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Unix seconds now, with fractions.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// `YYYY-MM-DD HH:MM:SS` in local time. The far future is the last second of the year 9999, as
+/// upstream shows permanent bans.
+pub fn local_text(unix: f64) -> String {
+    if unix >= 253_402_214_400.0 {
+        return "9999-12-31 23:59:59".to_owned();
+    }
+    local(unix).map_or_else(
+        || "1970-01-01 00:00:00".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// The local time of an instant; `None` beyond the calendar.
+pub fn local(unix: f64) -> Option<jiff::Zoned> {
+    let stamp = jiff::Timestamp::from_second(unix.floor() as i64).ok()?;
+    Some(stamp.to_zoned(zone().clone()))
+}
+
+/// The system's time zone, looked up once.
+fn zone() -> &'static jiff::tz::TimeZone {
+    static ZONE: std::sync::OnceLock<jiff::tz::TimeZone> = std::sync::OnceLock::new();
+    ZONE.get_or_init(jiff::tz::TimeZone::system)
+}

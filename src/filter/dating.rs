@@ -1,0 +1,191 @@
+//! Which time a line has: its own, that of the line before, or now (COMPAT §4.6).
+
+use super::{Failure, Filter, Note};
+use crate::config::duration::seconds2str;
+use crate::date::TimeError;
+use crate::level;
+use crate::value::Exception;
+
+const DAY: f64 = 86_400.0;
+
+/// A warning that is given at most once a day.
+#[derive(Debug, Default)]
+pub(super) struct OncePerDay {
+    next: f64,
+}
+
+impl OncePerDay {
+    pub(super) fn is_due(&mut self, now: f64) -> bool {
+        let due = now >= self.next;
+        if due {
+            self.next = now + DAY;
+        }
+        due
+    }
+}
+
+/// What is remembered of the dates of earlier lines.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    text: String,
+    time: Option<f64>,
+    warned_odd: OncePerDay,
+    warned_old: OncePerDay,
+}
+
+impl Memory {
+    /// The last date if it is recent enough to stand in for a missing one.
+    fn recent(&self, now: f64) -> Option<f64> {
+        self.time.filter(|&time| time != 0.0 && time > now - 60.0)
+    }
+}
+
+/// A line whose date is known beforehand, as the journal delivers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Dated<'a> {
+    pub before: &'a str,
+    pub date: &'a str,
+    pub after: &'a str,
+    /// Unix seconds.
+    pub time: f64,
+}
+
+/// A line taken apart: the regexes see `before` + `after`.
+#[derive(Clone, Copy)]
+pub(super) struct Split<'a> {
+    pub before: &'a str,
+    pub date: &'a str,
+    pub after: &'a str,
+}
+
+impl Filter {
+    /// Finds the failures of one line of a log.
+    ///
+    /// `line` is decoded text; its line end may be included (which spares a copy). Failures and notes
+    /// are appended to `failures` and `notes`.
+    ///
+    /// The error is an exception that upstream would raise for this line.
+    pub fn process_line(
+        &mut self,
+        line: &str,
+        now: f64,
+        failures: &mut Vec<Failure>,
+        notes: &mut Vec<Note>,
+    ) -> Result<(), Exception> {
+        let text = line.trim_end_matches(['\r', '\n']);
+        let found = match &mut self.detector {
+            Some(detector) => detector.find(text.as_bytes(), now)?,
+            None => None,
+        };
+        let mut memory = std::mem::take(&mut self.dating.text);
+        let (mut split, mut time) = (Split { before: "", date: "", after: text }, None);
+        if let Some(found) = found {
+            let (start, end) = (found.span.start, found.span.end);
+            split = Split { before: &text[..start], date: &text[start..end], after: &text[end..] };
+            if start == end {
+                // An empty match: the date is optional and not there.
+                time = self.dating.recent(now).or(Some(now));
+                if self.dating.recent(now).is_some() {
+                    split = Split { before: "", date: &memory, after: text };
+                }
+            } else {
+                match found.time {
+                    Ok(stamp) => {
+                        time = Some(stamp.seconds());
+                        self.dating.time = time;
+                        if memory != split.date {
+                            memory.clear();
+                            memory.push_str(split.date);
+                        }
+                    }
+                    Err(TimeError::Raised(exception)) => {
+                        self.dating.text = memory;
+                        return Err(exception);
+                    }
+                    Err(TimeError::Invalid) => notes.push(Note::Log {
+                        level: level::ERROR,
+                        jail: false,
+                        text: format!("findFailure failed to parse timeText: {}", split.date),
+                    }),
+                }
+            }
+        }
+        let undated = time.is_none();
+        if undated {
+            match self.dating.recent(now) {
+                Some(recent) => {
+                    time = Some(recent);
+                    split = Split { before: "", date: &memory, after: text };
+                }
+                None if self.mode.check_find_time && self.in_operation => time = Some(now),
+                None => {}
+            }
+        }
+        let raw = (split.before.is_empty() && line.len() == text.len() + 1 && line.ends_with('\n'))
+            .then(|| &line[line.len() - split.after.len() - 1..]);
+        if let Some(time) = self.plausible(text, time, now, notes) {
+            self.find(split, raw, time, undated, now, failures, notes);
+        }
+        self.dating.text = memory;
+        Ok(())
+    }
+
+    /// Finds the failures of a line whose date is known.
+    pub fn process_dated(
+        &mut self,
+        line: Dated<'_>,
+        now: f64,
+        failures: &mut Vec<Failure>,
+        notes: &mut Vec<Note>,
+    ) {
+        self.dating.text = line.date.to_owned();
+        self.dating.time = Some(line.time);
+        let split = Split { before: line.before, date: line.date, after: line.after };
+        let text = [line.before, line.date, line.after].concat();
+        if let Some(time) = self.plausible(&text, Some(line.time), now, notes) {
+            self.find(split, None, time, false, now, failures, notes);
+        }
+    }
+
+    /// The time under which the line counts: `None` if the line is too old to count at all.
+    fn plausible(
+        &mut self,
+        line: &str,
+        time: Option<f64>,
+        now: f64,
+        notes: &mut Vec<Note>,
+    ) -> Option<Option<f64>> {
+        let Some(date) = time.filter(|_| self.mode.check_find_time) else { return Some(time) };
+        let mut warn = |text: String| notes.push(Note::Log { level: level::WARNING, jail: true, text });
+        if self.in_operation {
+            let delta = (date - now).trunc();
+            if delta.abs() <= 60.0 {
+                return Some(time);
+            }
+            if self.dating.warned_odd.is_due(now) {
+                let side = if delta < 0.0 { "before" } else { "after" };
+                let cause = if (-3300.0..0.0).contains(&delta) { "latency" } else { "timezone" };
+                warn(format!(
+                    "Detected a log entry {} {side} the current time in operation mode. This looks like a \
+                     {cause} problem. Treating such entries as if they just happened.",
+                    seconds2str(delta.abs()),
+                ));
+                warn(format!("Please check a jail for a timing issue. Line with odd timestamp: {line}"));
+            }
+            self.dating.time = Some(now);
+            return Some(Some(now));
+        }
+        if date >= now - self.find_time {
+            return Some(time);
+        }
+        if self.dating.warned_old.is_due(now) {
+            warn(format!(
+                "Ignoring all log entries older than {}s; these are probably messages generated while \
+                 fail2ban was not running.",
+                self.find_time,
+            ));
+            warn(format!("Please check a jail for a timing issue. Line with odd timestamp: {line}"));
+        }
+        None
+    }
+}
