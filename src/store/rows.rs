@@ -13,7 +13,7 @@ pub struct BanRow {
     pub time: f64,
     /// Length in seconds; -1 is permanent.
     pub bantime: f64,
-    /// How many bans the id has had, this one included or not as upstream counts it: the ticket's ban count.
+    /// The ticket's ban count.
     pub bancount: i64,
     /// The ticket's data, a [`Value::Dict`]: `matches` (strings, or lists of three parts), `failures`, `user`, …
     pub data: Value,
@@ -26,9 +26,47 @@ impl BanRow {
     }
 }
 
-/// The matched lines in a ticket's data; a line in three parts (before, date, after) is joined (trap 28).
-pub(super) fn matches_of(_data: &Value) -> Vec<String> {
-    todo!()
+/// The value of a key of a ticket's data.
+pub(super) fn get<'a>(data: &'a Value, key: &str) -> Option<&'a Value> {
+    let Value::Dict(pairs) = data else { return None };
+    pairs.iter().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| value)
+}
+
+/// Ticket data with a key set to a value, or without it.
+pub(super) fn with(data: Value, key: &str, value: Option<Value>) -> Value {
+    let Value::Dict(mut pairs) = data else { return data };
+    let place = pairs.iter().position(|(name, _)| name.as_str() == Some(key));
+    match (place, value) {
+        (Some(i), Some(value)) => pairs[i].1 = value,
+        (Some(i), None) => drop(pairs.remove(i)),
+        (None, Some(value)) => pairs.push((Value::str(key), value)),
+        (None, None) => {}
+    }
+    Value::Dict(pairs)
+}
+
+/// The matches in a ticket's data as they are: texts, or lines in three parts (before, date, after).
+pub(super) fn raw_matches(data: &Value) -> &[Value] {
+    get(data, "matches").and_then(Value::items).unwrap_or(&[])
+}
+
+/// The matched lines in a ticket's data; a line in three parts is joined (trap 28).
+pub(super) fn matches_of(data: &Value) -> Vec<String> {
+    let line = |line: &Value| match line.items() {
+        Some(parts) => parts.iter().map(Value::to_text).collect(),
+        None => line.to_text(),
+    };
+    raw_matches(data).iter().map(line).collect()
+}
+
+/// Ticket data with no more than the newest `limit` matches; with none, the key is left out.
+pub(super) fn limit_matches(data: Value, limit: usize) -> Value {
+    let matches = raw_matches(&data);
+    if limit > 0 && matches.len() <= limit {
+        return data;
+    }
+    let newest = (limit > 0).then(|| Value::List(matches[matches.len() - limit..].to_vec()));
+    with(data, "matches", newest)
 }
 
 /// What `bips` knows about an id: how often and when it was banned before.
@@ -90,8 +128,6 @@ pub enum Error {
     Sqlite(String),
     /// The file was written by a newer version.
     Future,
-    /// A migration did not reach the current version.
-    Update,
 }
 
 impl fmt::Display for Error {
@@ -101,7 +137,6 @@ impl fmt::Display for Error {
             Error::Future => {
                 f.write_str("Attempt to travel to future version of database ...how did you get here??")
             }
-            Error::Update => f.write_str("Failed to fully update"),
         }
     }
 }
@@ -117,7 +152,6 @@ impl From<&Error> for Exception {
                 Exception { module: "sqlite3", class: "OperationalError", args: vec![Value::Str(text)] }
             }
             Error::Future => Exception::builtin("NotImplementedError", text),
-            Error::Update => Exception::builtin("RuntimeError", text),
         }
     }
 }
