@@ -75,14 +75,14 @@ impl Namespace {
         self.shell("iptables-legacy -S; ip6tables-legacy -S")
     }
 
-    /// `nft list ruleset`, without countdowns.
+    /// `nft list ruleset`, without countdowns and counters.
     pub fn nft(&self) -> String {
-        normalise::sets(&self.shell("nft list ruleset"))
+        normalise::rules(&self.shell("nft list ruleset"))
     }
 
     /// `ipset list`, without countdowns and sizes; elements sorted.
     pub fn ipset(&self) -> String {
-        normalise::sets(&self.shell("ipset list -sorted"))
+        normalise::rules(&self.shell("ipset list -sorted"))
     }
 
     /// Everything the kernel lists: iptables, ip6tables, nft, ipset.
@@ -90,7 +90,7 @@ impl Namespace {
         format!("{}\n{}\n{}", self.iptables(), self.nft(), self.ipset())
     }
 
-    /// Waits until `listing` of this namespace fulfils `wanted`; the listing.
+    /// Waits until what `listing` of this namespace says fulfils `wanted`; the listing.
     ///
     /// # Panics
     /// When it does not within [`wait::PATIENCE`].

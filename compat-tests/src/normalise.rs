@@ -32,23 +32,34 @@ fn hex_id(rest: &str) -> String {
     rest.to_owned()
 }
 
-/// A listing of `ipset list` or `nft list ruleset` without remaining times, sizes and counters.
-pub fn sets(listing: &str) -> String {
+/// A listing of `iptables -S`, `nft list ruleset` or `ipset list` without countdowns, packet counters, sizes and
+/// random seeds.
+pub fn rules(listing: &str) -> String {
     let dropped = ["Size in memory", "References", "Revision"];
     let kept = listing.lines().filter(|line| !dropped.iter().any(|start| line.starts_with(start)));
-    kept.map(|line| without_expiry(line) + "\n").collect()
+    kept.map(|line| stable_words(line) + "\n").collect()
 }
 
-/// Cuts the countdown: `expires 59s870ms` (nft), `timeout 598` behind an ipset element.
-fn without_expiry(line: &str) -> String {
-    let words = |marker: &str, line: &str| -> String {
-        let Some((before, after)) = line.split_once(marker) else { return line.to_owned() };
-        let rest = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
-        format!("{before}{rest}")
-    };
-    let line = words(" expires ", line);
-    let is_element = line.starts_with(|c: char| c.is_ascii_hexdigit()) && !line.contains(':');
-    if is_element || line.contains(':') && !line.contains(": ") { words(" timeout ", &line) } else { line }
+/// The line without the words that change by themselves.
+fn stable_words(line: &str) -> String {
+    let unindented = line.trim_start();
+    let indentation = &line[..line.len() - unindented.len()];
+    let is_element = !line.contains(": ") && indentation.is_empty();
+    let words: Vec<&str> = unindented.split(' ').collect();
+    let mut kept: Vec<&str> = Vec::with_capacity(words.len());
+    let mut i = 0;
+    while i < words.len() {
+        i += match (words[i], words.get(i + 1)) {
+            ("expires" | "initval", Some(_)) => 2,
+            ("timeout", Some(_)) if is_element => 2,
+            ("counter", Some(&"packets")) => 5,
+            (word, _) => {
+                kept.push(word);
+                1
+            }
+        };
+    }
+    format!("{indentation}{}", kept.join(" "))
 }
 
 #[cfg(test)]
@@ -69,10 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn sets_lose_their_countdown() {
-        assert_eq!(sets("192.0.2.1 timeout 598"), "192.0.2.1\n");
-        assert_eq!(sets("2001:db8::1 timeout 598"), "2001:db8::1\n");
-        assert_eq!(sets("Header: family inet timeout 600"), "Header: family inet timeout 600\n");
-        assert_eq!(sets("elements = { 192.0.2.1 expires 59s870ms }"), "elements = { 192.0.2.1 }\n");
+    fn rules_lose_what_changes_by_itself() {
+        assert_eq!(rules("192.0.2.1 timeout 598"), "192.0.2.1\n");
+        assert_eq!(rules("2001:db8::1 timeout 598"), "2001:db8::1\n");
+        assert_eq!(rules("Header: family inet timeout 600 initval 0x1"), "Header: family inet timeout 600\n");
+        assert_eq!(
+            rules("\t\telements = { 192.0.2.1 timeout 1m expires 59s870ms }"),
+            "\t\telements = { 192.0.2.1 timeout 1m }\n"
+        );
+        assert_eq!(rules("\t\tcounter packets 1 bytes 60 drop"), "\t\tdrop\n");
+        assert_eq!(rules("\tip saddr @x counter packets 1 bytes 60 drop"), "\tip saddr @x drop\n");
     }
 }

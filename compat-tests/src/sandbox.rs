@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::original::Version;
 use crate::output::Output;
-use crate::side::Side;
+use crate::side::{Side, checkout};
 
 /// A temporary folder with a configuration tree below `etc`; nothing outside is read or written by a
 /// program that gets its [`Sandbox::options`]. Removed when dropped.
@@ -26,6 +26,15 @@ impl Sandbox {
     pub fn copy_of(configuration: &Path) -> Sandbox {
         let sandbox = Sandbox::empty();
         copy_tree(configuration, &sandbox.configuration());
+        sandbox
+    }
+
+    /// With the configuration of a fresh machine: this project's own filters, actions and jails.
+    pub fn own() -> Sandbox {
+        let sandbox = Sandbox::copy_of(&checkout().join("packaging/config"));
+        for name in ["filter.d", "action.d"] {
+            copy_tree(&checkout().join(name), &sandbox.configuration().join(name));
+        }
         sandbox
     }
 
