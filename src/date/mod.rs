@@ -8,7 +8,9 @@
 //!
 //! Nothing here asks for the current time; `now` is always given.
 
+mod compute;
 mod detector;
+mod library;
 mod pattern;
 mod template;
 mod zone;
