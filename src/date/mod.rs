@@ -15,6 +15,9 @@ mod pattern;
 mod template;
 mod zone;
 
+#[cfg(test)]
+mod tests;
+
 pub use detector::{DateDetector, Entry, Found, MatchError};
 pub use pattern::Years;
 pub use template::{PatternError, Stamp, Template, TimeError};

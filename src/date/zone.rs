@@ -114,6 +114,8 @@ pub struct LocalZone {
     /// Seconds east of UTC of the last conversion: where the C library starts the next one, which decides
     /// between the two possible times in the hour that a clock set back repeats.
     guess: i64,
+    /// Unix time before which the offset is the one at this time: the C library applies a POSIX rule from 1970 on.
+    earliest: i64,
     /// Local times for which nothing but `guess` can come out; empty at first.
     settled: Range<i64>,
 }
@@ -138,15 +140,15 @@ impl LocalZone {
             let path = std::path::Path::new(tz).is_absolute().then_some(tz)?;
             TimeZone::tzif(tz, &std::fs::read(path).ok()?).ok()
         };
-        let found = from_file()
-            .or_else(|| TimeZone::get(tz).ok())
-            .or_else(|| TimeZone::posix(tz).ok())
-            .or_else(|| TimeZone::posix(&format!("{tz},M3.2.0,M11.1.0")).ok());
-        Self::of(found.unwrap_or(TimeZone::UTC))
+        if let Some(zone) = from_file().or_else(|| TimeZone::get(tz).ok()) {
+            return Self::of(zone);
+        }
+        let rule = TimeZone::posix(tz).or_else(|_| TimeZone::posix(&format!("{tz},M3.2.0,M11.1.0")));
+        LocalZone { earliest: 0, ..Self::of(rule.unwrap_or(TimeZone::UTC)) }
     }
 
     fn of(zone: TimeZone) -> Self {
-        LocalZone { zone, guess: 0, settled: 0..0 }
+        LocalZone { zone, guess: 0, earliest: Timestamp::MIN.as_second(), settled: 0..0 }
     }
 
     /// Seconds east of UTC at this Unix time.
@@ -156,8 +158,8 @@ impl LocalZone {
 
     /// Offset, and whether it is summer time.
     fn info(&self, unix: i64) -> (i64, bool) {
-        let limit = |t: i64| t.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-        let at = Timestamp::from_second(limit(unix)).unwrap_or(Timestamp::UNIX_EPOCH);
+        let second = unix.clamp(self.earliest, Timestamp::MAX.as_second());
+        let at = Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
         let info = self.zone.to_offset_info(at);
         (i64::from(info.offset().seconds()), info.dst().is_dst())
     }
@@ -200,7 +202,12 @@ impl LocalZone {
         if offset != self.guess {
             return;
         }
-        let earlier = self.zone.preceding(at).next().map_or(i64::MIN / 2, |t| t.timestamp().as_second());
+        let earlier = self
+            .zone
+            .preceding(at)
+            .next()
+            .map_or(i64::MIN / 2, |t| t.timestamp().as_second())
+            .max(self.earliest);
         let later = self.zone.following(at).next().map_or(i64::MAX / 2, |t| t.timestamp().as_second());
         self.settled = earlier + MARGIN + offset..later - MARGIN + offset;
     }
