@@ -24,3 +24,4 @@ pub mod value;
 
 /// The version that clients are told: the fail2ban whose behaviour this is.
 pub const UPSTREAM_VERSION: &str = "1.1.1";
+pub mod version;
