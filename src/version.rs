@@ -5,15 +5,15 @@ use std::sync::OnceLock;
 /// Our own version.
 pub const FERROBAN: &str = env!("CARGO_PKG_VERSION");
 
-/// The fail2ban release whose behaviour this program has.
-const COMPATIBLE: &str = "1.1.1";
-
 /// The version that `version`, `-V`, `--version` and the log report: scripts and monitoring compare it. The
 /// environment variable `FERROBAN_REPORT_VERSION` sets another one.
 pub fn reported() -> &'static str {
     static REPORTED: OnceLock<String> = OnceLock::new();
     REPORTED.get_or_init(|| {
-        std::env::var("FERROBAN_REPORT_VERSION").ok().filter(|v| !v.is_empty()).unwrap_or(COMPATIBLE.into())
+        std::env::var("FERROBAN_REPORT_VERSION")
+            .ok()
+            .filter(|v| !v.is_empty())
+            .unwrap_or(crate::UPSTREAM_VERSION.into())
     })
 }
 

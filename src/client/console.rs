@@ -3,15 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-/// Python's and fail2ban's log levels, as far as the client uses them.
-pub mod level {
-    pub const ERROR: u8 = 40;
-    pub const WARNING: u8 = 30;
-    pub const INFO: u8 = 20;
-    pub const DEBUG: u8 = 10;
-    /// `HEAVYDEBUG`.
-    pub const HEAVY: u8 = 5;
-}
+use crate::level::{self, Level};
 
 /// A line on stdout. When nobody reads it any more there is nobody to tell either.
 pub fn print(text: &str) {
@@ -33,42 +25,12 @@ pub fn is_utf8() -> bool {
     encoding.replace('-', "").eq_ignore_ascii_case("utf8")
 }
 
-/// The name of a log level, as log lines show it.
+/// The name of a log level, of which replies know more than there are.
 pub fn level_name(level: i64) -> String {
-    match level {
-        50 => "CRITICAL".into(),
-        40 => "ERROR".into(),
-        30 => "WARNING".into(),
-        25 => "NOTICE".into(),
-        20 => "INFO".into(),
-        18 => "MSG".into(),
-        10 => "DEBUG".into(),
-        7 => "TRACE".into(),
-        5 => "HEAVY".into(),
-        0 => "NOTSET".into(),
-        1..=49 => format!("#{level:02}-Lev."),
+    match Level::try_from(level) {
+        Ok(level @ ..=level::CRITICAL) => level::name(level).into_owned(),
         _ => format!("Level {level}"),
     }
-}
-
-/// The number of a level given by name or number; `None` for an unknown name.
-pub fn level_number(name: &str) -> Option<i64> {
-    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return name.parse().ok();
-    }
-    Some(match name.to_uppercase().as_str() {
-        "CRITICAL" | "FATAL" => 50,
-        "ERROR" => 40,
-        "WARNING" | "WARN" => 30,
-        "NOTICE" => 25,
-        "INFO" => 20,
-        "MSG" => 18,
-        "DEBUG" => 10,
-        "TRACEDEBUG" => 7,
-        "HEAVYDEBUG" => 5,
-        "NOTSET" => 0,
-        _ => return None,
-    })
 }
 
 /// Log lines on stderr, more and in more detail the higher the verbosity.
@@ -92,7 +54,7 @@ impl Console {
     }
 
     /// The least level that is shown.
-    pub fn level(&self) -> u8 {
+    pub fn level(&self) -> Level {
         match self.verbosity {
             None | Some(1) => level::WARNING,
             Some(2) => level::INFO,
@@ -107,7 +69,7 @@ impl Console {
     }
 
     /// Writes one log line, if its level is shown.
-    pub fn log(&self, level: u8, logger: &str, text: &str) {
+    pub fn log(&self, level: Level, logger: &str, text: &str) {
         if level < self.level() {
             return;
         }
@@ -116,7 +78,7 @@ impl Console {
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 
-    fn format(&self, level: u8, logger: &str, text: &str) -> String {
+    fn format(&self, level: Level, logger: &str, text: &str) -> String {
         let Some(verbosity) = self.verbosity else { return text.to_owned() };
         let pid = std::process::id();
         let name = level_name(level.into());
@@ -155,13 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn levels_have_names_and_numbers() {
+    fn levels_have_names() {
         assert_eq!(level_name(7), "TRACE");
         assert_eq!(level_name(9), "#09-Lev.");
         assert_eq!(level_name(77), "Level 77");
-        assert_eq!(level_number("heavydebug"), Some(5));
-        assert_eq!(level_number("15"), Some(15));
-        assert_eq!(level_number(""), None);
-        assert_eq!(level_number("trace"), None);
     }
 }

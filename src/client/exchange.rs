@@ -5,9 +5,10 @@ use std::time::Duration;
 use rustix::fs::Access;
 
 use super::beautify::{Beautified, beautify, beautify_error};
-use super::console::{self, level};
+use super::console;
 use super::send::{Client, Error, SocketError};
 use super::session::Session;
+use crate::level;
 use crate::value::{Exception, Value};
 
 /// The logger that complains about odd replies.

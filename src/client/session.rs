@@ -2,13 +2,14 @@
 //! test), and the configuration.
 
 use super::cli::{self, Id, Program};
-use super::console::{self, Console, level};
+use super::console::{self, Console};
 use super::settings::{Dump, Settings};
 use super::wait;
 use signal_hook::iterator::Handle;
 
 use crate::config::duration::str2seconds;
 use crate::config::{self, Configurator, Reading, Reporter, Request, Stream};
+use crate::level;
 use crate::value::{Exception, Value};
 use crate::version;
 
@@ -139,11 +140,11 @@ impl Session {
         let shown = |setting: &Option<String>| setting.clone().unwrap_or_default();
         self.info(&format!("Using socket file {}", settings.socket()));
         let name = shown(&settings.loglevel);
-        let level = console::level_number(&name).ok_or(format!("Invalid log level {}", Value::Str(name)))?;
+        let level = level::parse(&name).ok_or(format!("Invalid log level {}", Value::Str(name)))?;
         self.info(&format!(
             "Using pid file {}, [{}] logging to {}",
             shown(&settings.pidfile),
-            console::level_name(level),
+            level::name(level),
             shown(&settings.logtarget)
         ));
         Ok(())

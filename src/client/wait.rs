@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
-use super::console::{self, Console, level};
+use super::console::{self, Console};
 use super::session::Session;
+use crate::level;
 
 /// From now on SIGTERM and SIGINT end the program with status 255, after saying so; until the handle is closed.
 pub fn exit_on_signals(console: &Console) -> Option<Handle> {
