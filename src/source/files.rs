@@ -75,6 +75,7 @@ impl Files {
         let (file, meta) = open(path).map_err(|error| Error::Open(path.to_owned(), error))?;
         let settings = *book.jails.entry(jail).or_default();
         let key = self.tailed(path, backend, settings.line_end, file, &meta, now, book);
+        self.check_size(key, book);
         let Some(file) = self.map.get_mut(&key) else { return Err(Error::Exists(path.to_owned())) };
         let hash = file.now.hash().to_owned();
         let stored = stored.filter(|s| s.hash.as_ref() == Some(&hash));
@@ -141,6 +142,7 @@ impl Files {
             if self.map.get(&key).is_some_and(|f| f.recheck || f.now.file.is_none()) {
                 self.look(key, now, book);
             }
+            self.check_size(key, book);
             let Some(file) = self.map.get_mut(&key) else { continue };
             let Some(at) = file.waiting.iter().position(|w| w.jail == jail) else { continue };
             let waiting = file.waiting.swap_remove(at);
@@ -378,6 +380,13 @@ impl Files {
         }
         self.hold(key);
         self.retime(key);
+    }
+
+    /// Notices a truncation now, before a jail joins at a position of its own.
+    fn check_size(&mut self, key: Key, book: &mut Book) {
+        if let Some(Ok((_, found))) = self.map.get_mut(&key).map(Tailed::refresh) {
+            self.report(key, found, book);
+        }
     }
 
     /// Notes that a file is open and used; closes the one unused for longest if there are too many.

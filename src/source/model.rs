@@ -345,7 +345,7 @@ fn collect(event: Event<'_>, got: &mut BTreeMap<JailId, Vec<u32>>) {
 }
 
 fn histories(backend: Backend, name: &str) {
-    let count = std::env::var("FERROBAN_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    let count = std::env::var("FERROBAN_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
     let first = std::env::var("FERROBAN_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
     let tmpfs = Path::new("/dev/shm");
     let root = if tmpfs.is_dir() { tmpfs.to_owned() } else { std::env::temp_dir() };
