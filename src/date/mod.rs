@@ -8,15 +8,10 @@
 //!
 //! Nothing here asks for the current time; `now` is always given.
 
-mod compute;
 mod detector;
-mod library;
 mod pattern;
 mod template;
 mod zone;
-
-#[cfg(test)]
-mod tests;
 
 pub use detector::{DateDetector, Entry, Found, MatchError};
 pub use pattern::Years;
