@@ -21,6 +21,7 @@ pub mod source;
 pub mod store;
 pub mod system;
 pub mod value;
+pub mod version;
 
 /// The version that clients are told: the fail2ban whose behaviour this is.
 pub const UPSTREAM_VERSION: &str = "1.1.1";

@@ -67,18 +67,22 @@ impl Random {
         }
         let part = |random: &mut Self| random.expression(depth - 1);
         let (a, b) = (part(self), part(self));
-        match self.below(12) {
+        match self.below(13) {
             0..4 => format!("{a} {} {b}", self.pick(&["+", "-", "*", "/", "//", "%"])),
             4 => format!("({a}) {} {b}", self.pick(&["*", "-", "//", "%", "/"])),
             5 => format!("{a} {} {b}", self.pick(&["<", "<=", ">", ">=", "==", "!=", "and", "or"])),
             6 => format!("({a} if {b} else {})", part(self)),
-            // Not of anything large: Python would compute it to the last digit.
-            7 => format!("({}) {} {}", self.expression(1), self.pick(&["<<", ">>", "**"]), self.below(8)),
+            // Small ones: what does not fit 128 bits is exact in Python only.
+            7 => {
+                let sign = self.pick(&["<<", ">>", "**"]);
+                format!("(({}) {sign} {})", self.expression(1), self.below(4))
+            }
             8 => format!("{}({a}, {b})", self.pick(&["min", "max", "math.atan2", "math.hypot", "math.fmod"])),
             9 => format!("{}({a})", self.pick(&["int", "float", "abs", "round", "math.floor", "math.ceil"])),
             10 => {
-                format!("{}({a})", self.pick(&["math.sqrt", "math.exp", "math.log", "math.sin", "math.log2"]))
+                format!("{}({a})", self.pick(&["math.sqrt", "math.log", "math.sin", "math.log2"]))
             }
+            11 => format!("math.exp({} % 50)", self.pick(&atoms)),
             _ => format!("{} {a}", self.pick(&["not", "-", "+", ""])),
         }
     }

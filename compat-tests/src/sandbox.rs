@@ -17,8 +17,8 @@ impl Sandbox {
     /// With a copy of the genuine `/etc/fail2ban` of `version`, in which no jail is enabled.
     pub fn genuine(version: Version) -> Sandbox {
         let sandbox = Sandbox::copy_of(&version.configuration());
-        // Debian's own addition to the tree; sorts after it, so that it wins
-        sandbox.config("jail.d/defaults-debian.local", "[sshd]\nenabled = false\n");
+        // Debian enables sshd in jail.d/defaults-debian.conf: this is read after it, and before jail.local
+        sandbox.config("jail.d/zz-none-enabled.conf", "[sshd]\nenabled = false\n");
         sandbox
     }
 

@@ -8,10 +8,15 @@
 //!
 //! Nothing here asks for the current time; `now` is always given.
 
+mod compute;
 mod detector;
+mod library;
 mod pattern;
 mod template;
 mod zone;
+
+#[cfg(test)]
+mod tests;
 
 pub use detector::{DateDetector, Entry, Found, MatchError};
 pub use pattern::Years;

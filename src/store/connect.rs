@@ -8,12 +8,9 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Error, Log, salvage, schema};
+use crate::level::{DEBUG, ERROR, INFO, Level, WARNING};
 
 const LOGGER: &str = "fail2ban.database";
-pub(super) const DEBUG: u8 = 10;
-pub(super) const INFO: u8 = 20;
-pub(super) const WARNING: u8 = 30;
-pub(super) const ERROR: u8 = 40;
 
 /// How long SQLite itself waits for a locked database.
 const BUSY: Duration = Duration::from_millis(500);
@@ -34,7 +31,7 @@ impl Site {
         Site { path: path.to_owned(), log, backup: PathBuf::from(format!("{path}.{now}")) }
     }
 
-    pub fn say(&self, level: u8, text: String) {
+    pub fn say(&self, level: Level, text: String) {
         (self.log)(level, LOGGER, text);
     }
 

@@ -11,9 +11,10 @@ use super::queries::{self, Position};
 use super::rows::limit_matches;
 use super::worker::{Op, Read, Worker, Write};
 use super::{BanRow, Error, Merged, Reply, RestoreQuery};
+use crate::level::Level;
 
-/// Where messages for the log go: Python's level number (10 debug … 40 error), logger name, text.
-pub type Log = Arc<dyn Fn(u8, &'static str, String) + Send + Sync>;
+/// Where messages for the log go: level, logger name, text.
+pub type Log = Arc<dyn Fn(Level, &'static str, String) + Send + Sync>;
 
 /// An open database. Clones share it; it is closed by [`Store::close`] or when the last clone is dropped.
 #[derive(Clone)]

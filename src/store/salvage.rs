@@ -13,6 +13,8 @@ use super::schema::TABLES;
 /// Returns the number of tables found; an unreadable list of tables is an error.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<usize> {
     let old = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Makes SQLite read a file that is shorter than its header says.
+    old.pragma_update(None, "writable_schema", true)?;
     let mut new = Connection::open(to)?;
     new.pragma_update(None, "foreign_keys", false)?;
     let transaction = new.transaction()?;

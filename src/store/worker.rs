@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::connect::{DEBUG, ERROR, INFO, Site, is_corrupt, text_of};
+use super::connect::{Site, is_corrupt, text_of};
 use super::handle::Positions;
 use super::queries::{self, Position};
 use super::{BanRow, Merged, Reply, RestoreQuery};
+use crate::level::{DEBUG, ERROR, INFO};
 
 /// Most operations of one transaction.
 const BATCH: usize = 1000;
