@@ -25,11 +25,25 @@ pub struct Jail {
 pub struct Book {
     pub jails: BTreeMap<JailId, Jail>,
     pub messages: Vec<Message>,
+    /// Unix seconds at the present call; never goes back, so that a clock that is set does not stop
+    /// the timers.
+    pub now: f64,
+    ahead: f64,
     /// Some position changed since they were last asked for.
     pub moved: bool,
 }
 
 impl Book {
+    pub fn set_now(&mut self, now: f64) {
+        self.ahead = self.ahead.max(self.now - now);
+        self.now = now + self.ahead;
+    }
+
+    /// Seconds by which [`Book::now`] runs ahead of the caller's clock.
+    pub fn ahead(&self) -> f64 {
+        self.ahead
+    }
+
     pub fn say(&mut self, level: u8, logger: &'static str, jail: Option<JailId>, text: String) {
         self.messages.push(Message { level, logger, jail, text });
     }

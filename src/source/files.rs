@@ -66,7 +66,6 @@ impl Files {
         backend: Backend,
         tail: bool,
         stored: Option<&Stored>,
-        now: f64,
         book: &mut Book,
     ) -> Result<Added, Error> {
         if self.key_of(jail, path).is_some() {
@@ -74,7 +73,7 @@ impl Files {
         }
         let (file, meta) = open(path).map_err(|error| Error::Open(path.to_owned(), error))?;
         let settings = *book.jails.entry(jail).or_default();
-        let key = self.tailed(path, backend, settings.line_end, file, &meta, now, book);
+        let key = self.tailed(path, backend, settings.line_end, file, &meta, book);
         self.check_size(key, book);
         let Some(file) = self.map.get_mut(&key) else { return Err(Error::Exists(path.to_owned())) };
         let hash = file.now.hash().to_owned();
@@ -95,7 +94,6 @@ impl Files {
     }
 
     /// The watched file of that name, a new one if there is none.
-    #[allow(clippy::too_many_arguments)]
     fn tailed(
         &mut self,
         path: &Path,
@@ -103,7 +101,6 @@ impl Files {
         line_end: LineEnd,
         file: File,
         meta: &Metadata,
-        now: f64,
         book: &mut Book,
     ) -> Key {
         let index = (path.to_owned(), backend, line_end);
@@ -117,7 +114,7 @@ impl Files {
                 key
             }
         };
-        self.look(key, now, book);
+        self.look(key, book);
         key
     }
 
@@ -133,14 +130,14 @@ impl Files {
     }
 
     /// Begins delivery; see [`Sources::start`](super::Sources::start).
-    pub fn start(&mut self, jail: JailId, from: f64, now: f64, date_of: DateOf<'_>, book: &mut Book) {
+    pub fn start(&mut self, jail: JailId, from: f64, date_of: DateOf<'_>, book: &mut Book) {
         let idle = book.jails.entry(jail).or_default().idle;
         for key in self.jails.get(&jail).cloned().unwrap_or_default() {
             if !self.map.get(&key).is_some_and(|f| f.waiting.iter().any(|w| w.jail == jail)) {
                 continue;
             }
             if self.map.get(&key).is_some_and(|f| f.recheck || f.now.file.is_none()) {
-                self.look(key, now, book);
+                self.look(key, book);
             }
             self.check_size(key, book);
             let Some(file) = self.map.get_mut(&key) else { continue };
@@ -162,7 +159,7 @@ impl Files {
             let mut cursor = cursor(jail, pos, waiting.tail);
             cursor.idle = idle;
             file.now.cursors.push(cursor);
-            self.wake(key, now, Change::Content);
+            self.wake(key, book.now, Change::Content);
         }
     }
 
@@ -213,20 +210,20 @@ impl Files {
     }
 
     /// Reads a jail's files with another line end from now on.
-    pub fn set_line_end(&mut self, jail: JailId, line_end: LineEnd, now: f64, book: &mut Book) {
+    pub fn set_line_end(&mut self, jail: JailId, line_end: LineEnd, book: &mut Book) {
         for key in self.jails.get(&jail).cloned().unwrap_or_default() {
             let Some(file) = self.map.get(&key) else { continue };
             let (path, backend) = (file.path.clone(), file.backend);
             let Ok((open, meta)) = open(&path) else { continue };
             let Some((reader, position)) = self.detach(jail, key) else { continue };
-            let key = self.tailed(&path, backend, line_end, open, &meta, now, book);
+            let key = self.tailed(&path, backend, line_end, open, &meta, book);
             self.jails.entry(jail).or_default().push(key);
             let (Some(file), Mark::Offset(pos)) = (self.map.get_mut(&key), position.mark) else { continue };
             match reader {
                 Some(reader) => file.now.cursors.push(cursor(jail, pos, reader.in_operation)),
                 None => file.waiting.push(Waiting { jail, pos, tail: false }),
             }
-            self.wake(key, now, Change::Content);
+            self.wake(key, book.now, Change::Content);
         }
     }
 
@@ -270,13 +267,13 @@ impl Files {
     }
 
     /// Takes note of changes and delivers new lines; true if there is more.
-    pub fn process(&mut self, now: f64, book: &mut Book, sink: &mut dyn FnMut(Event<'_>)) -> bool {
-        self.read_watcher(now);
-        self.fire_timers(now, book);
+    pub fn process(&mut self, book: &mut Book, sink: &mut dyn FnMut(Event<'_>)) -> bool {
+        self.read_watcher(book.now);
+        self.fire_timers(book);
         let mut budget = BUDGET;
         for _ in 0..self.queue.len() {
             let Some(key) = self.queue.pop_front() else { break };
-            let (read, more) = self.serve(key, now, book, sink);
+            let (read, more) = self.serve(key, book, sink);
             if let (true, Some(file)) = (more, self.map.get_mut(&key)) {
                 file.queued = true;
                 self.queue.push_back(key);
@@ -309,7 +306,8 @@ impl Files {
         }
     }
 
-    fn fire_timers(&mut self, now: f64, book: &mut Book) {
+    fn fire_timers(&mut self, book: &mut Book) {
+        let now = book.now;
         while let Some((_, key)) = self.timers.first().copied().filter(|(at, _)| *at <= micros(now)) {
             self.timers.pop_first();
             let Some(file) = self.map.get_mut(&key) else { continue };
@@ -359,7 +357,7 @@ impl Files {
     }
 
     /// Looks up a file's name and says what was found.
-    fn look(&mut self, key: Key, now: f64, book: &mut Book) {
+    fn look(&mut self, key: Key, book: &mut Book) {
         let Some(file) = self.map.get_mut(&key) else { return };
         if file.backend == Backend::Inotify && self.watcher.is_none() {
             self.watcher = Watcher::new().ok();
@@ -367,6 +365,7 @@ impl Files {
         if file.backend == Backend::Inotify && self.watcher.is_none() {
             file.backend = Backend::Polling;
         }
+        let now = book.now;
         let found = file.look(key, &mut self.watcher, now).or_else(|error| {
             let text = format!("Unable to watch {}, so it is polled: {error}", file.path.display());
             book.say(WARNING, "fail2ban.filterpyinotify", None, text);
@@ -432,16 +431,10 @@ impl Files {
     }
 
     /// Delivers what a file has for its jails; bytes read, and whether there is more.
-    fn serve(
-        &mut self,
-        key: Key,
-        now: f64,
-        book: &mut Book,
-        sink: &mut dyn FnMut(Event<'_>),
-    ) -> (usize, bool) {
+    fn serve(&mut self, key: Key, book: &mut Book, sink: &mut dyn FnMut(Event<'_>)) -> (usize, bool) {
         match self.map.get_mut(&key) {
             None => return (0, false),
-            Some(file) if file.recheck || file.now.file.is_none() => self.look(key, now, book),
+            Some(file) if file.recheck || file.now.file.is_none() => self.look(key, book),
             Some(_) => self.hold(key),
         }
         let Some(file) = self.map.get_mut(&key) else { return (0, false) };
@@ -450,7 +443,7 @@ impl Files {
             self.buffer.resize(BLOCK, 0);
         }
         let mut read = 0;
-        let done = read_file(file, now, &mut read, &mut self.buffer, &mut self.readers, book, sink);
+        let done = read_file(file, &mut read, &mut self.buffer, &mut self.readers, book, sink);
         let more = file.recheck;
         match done {
             Ok((end, found)) => {
@@ -472,14 +465,13 @@ impl Files {
 /// Reads one file up to its turn's end; whether its end was reached, and what was noticed on the way.
 fn read_file(
     file: &mut Tailed,
-    now: f64,
     read: &mut usize,
     buffer: &mut Vec<u8>,
     readers: &mut Vec<Reader>,
     book: &mut Book,
     sink: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<(bool, Option<Found>)> {
-    let (path, line_end, arrived) = (file.path.clone(), file.line_end, file.arrived);
+    let (path, line_end, arrived, now) = (file.path.clone(), file.line_end, file.arrived, book.now);
     let mut out = |block: &[u8], readers: &[Reader]| {
         book.count(readers, block.len(), line_end.count(block), now - arrived);
         sink(Event::Lines { path: &path, readers, block, line_end, arrived });

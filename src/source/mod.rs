@@ -21,6 +21,8 @@ mod model;
 mod seek;
 pub mod sources;
 mod tailed;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use event::{Added, Backend, Error, Event, JailId, Mark, Message, Position, Reader, Stats, Stored};

@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Backend, Event, JailId, LineEnd, Mark, Sources, Stored, split};
+use super::{Backend, Event, JailId, Sources, Stored, split};
 
 /// splitmix64: the same histories everywhere.
 struct Random(u64);

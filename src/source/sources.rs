@@ -20,35 +20,16 @@ pub struct Sources {
     book: Book,
     files: Files,
     watching: bool,
-    clock: Clock,
-}
-
-/// Time that never goes back, so that a clock that was set does not stop the timers.
-#[derive(Debug, Default)]
-struct Clock {
-    latest: f64,
-    ahead: f64,
-}
-
-impl Clock {
-    fn at(&mut self, now: f64) -> f64 {
-        self.ahead = self.ahead.max(self.latest - now);
-        self.latest = now + self.ahead;
-        self.latest
-    }
 }
 
 impl Sources {
     /// Fails only if the kernel gives no descriptors.
     pub fn new() -> io::Result<Self> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let latest = now.map_or(0.0, |t| t.as_secs_f64());
         Ok(Sources {
             poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             book: Book::default(),
             files: Files::new(),
             watching: false,
-            clock: Clock { latest, ahead: 0.0 },
         })
     }
 
@@ -56,7 +37,7 @@ impl Sources {
     pub fn set_line_end(&mut self, jail: JailId, line_end: LineEnd) {
         let settings = self.book.jails.entry(jail).or_default();
         if std::mem::replace(&mut settings.line_end, line_end) != line_end {
-            self.files.set_line_end(jail, line_end, self.clock.latest, &mut self.book);
+            self.files.set_line_end(jail, line_end, &mut self.book);
         }
     }
 
@@ -72,7 +53,7 @@ impl Sources {
         tail: bool,
         stored: Option<&Stored>,
     ) -> Result<Added, Error> {
-        let added = self.files.add(jail, path, backend, tail, stored, self.clock.latest, &mut self.book)?;
+        let added = self.files.add(jail, path, backend, tail, stored, &mut self.book)?;
         self.poll_watcher();
         Ok(added)
     }
@@ -131,14 +112,14 @@ impl Sources {
     /// bisection with `date_of` (the date of a raw line, if it has one), unless it was added with
     /// `tail`; a journal's first read starts at the later of `from` and the stored time.
     pub fn start(&mut self, jail: JailId, from: f64, now: f64, date_of: DateOf<'_>) {
-        let now = self.clock.at(now);
-        self.files.start(jail, from, now, date_of, &mut self.book);
+        self.book.set_now(now);
+        self.files.start(jail, from, date_of, &mut self.book);
     }
 
     /// `set JAIL idle on|off`: an idle jail keeps its positions and is delivered nothing.
     pub fn set_idle(&mut self, jail: JailId, idle: bool) {
         self.book.jails.entry(jail).or_default().idle = idle;
-        self.files.set_idle(jail, idle, self.clock.latest);
+        self.files.set_idle(jail, idle, self.book.now);
     }
 
     /// Removes a jail with all its sources; returns its last positions.
@@ -166,7 +147,7 @@ impl Sources {
 
     /// How long the engine may wait for the descriptor; `None` if nothing is due at any time.
     pub fn next_timeout(&self, now: f64) -> Option<Duration> {
-        let now = now + self.clock.ahead;
+        let now = now + self.book.ahead();
         let due = self.files.due_in(now)?;
         Some(Duration::from_secs_f64(due.clamp(0.0, 3600.0)))
     }
@@ -175,8 +156,8 @@ impl Sources {
     /// answer commands in between. Call it when the descriptor is readable, when
     /// [`Sources::next_timeout`] has passed, and after it returned true.
     pub fn process(&mut self, now: f64, sink: &mut dyn FnMut(Event<'_>)) -> bool {
-        let now = self.clock.at(now);
-        let more = self.files.process(now, &mut self.book, sink);
+        self.book.set_now(now);
+        let more = self.files.process(&mut self.book, sink);
         self.poll_watcher();
         more
     }
