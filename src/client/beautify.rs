@@ -285,6 +285,3 @@ fn jail_status(reply: &Value, prefix: &str, lines: &mut Vec<String>) -> Result<(
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

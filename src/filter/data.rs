@@ -156,3 +156,16 @@ impl FromIterator<(Box<str>, Item)> for Data {
         Data(pairs.into_iter().collect())
     }
 }
+
+/// The value of a ticket's data as the database remembers it.
+impl From<&Value> for Item {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::None => Item::None,
+            Value::Str(text) => Item::Text(text.as_str().into()),
+            Value::List(items) | Value::Tuple(items) => Item::Tuple(items.iter().map(Item::from).collect()),
+            Value::Set(items) => Item::Users(items.iter().map(Item::from).collect()),
+            other => Item::Text(other.to_string().into()),
+        }
+    }
+}

@@ -96,6 +96,11 @@ impl Store {
         stored.filter(|_| same).map(|at| at.pos as u64)
     }
 
+    /// First-line hash and position of a log file as they were stored last time. Never blocks.
+    pub fn log_position(&self, jail: &str, path: &str) -> Option<(Option<String>, u64)> {
+        self.positions.get(jail, path).map(|at| (at.hash, at.pos as u64))
+    }
+
     /// Notes how far a log file has been read.
     pub fn update_log(&self, jail: &str, path: &str, hash: Option<&str>, pos: u64) {
         self.set_position(jail, path, Position { hash: hash.map(str::to_owned), pos: pos as f64 });

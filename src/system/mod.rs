@@ -1,7 +1,9 @@
 //! The only unsafe code.
 //!
 //! - [`inherit`]: sockets handed over by systemd
-//! - [`process`]: child processes in their own session
+//! - [`names`]: host names and this machine's addresses
+//! - [`process`]: becoming a daemon
 
 pub mod inherit;
+pub mod names;
 pub mod process;

@@ -1,0 +1,193 @@
+//! Name lookups that never hold up the engine (COMPAT §5, `usedns`).
+//!
+//! A question that is not in the cache goes to a worker thread; the answer comes back as a message and
+//! whoever waited asks again.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+
+use super::message::{Message, Sender};
+use crate::address::Address;
+use crate::filter::ignore::Known;
+use crate::level;
+use crate::server::logging;
+use crate::system::names::{self, Want};
+
+/// Seconds an answer is remembered, also a negative one.
+const MAX_AGE: f64 = 300.0;
+/// Names remembered.
+const MAX_NAMES: usize = 1000;
+/// Lookups under way at once.
+const MAX_WORKERS: usize = 2;
+/// Lookups that may wait for a worker; more are answered with "no address".
+const MAX_QUEUE: usize = 1000;
+
+/// What is looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Query {
+    Name(String),
+    /// This machine's own addresses.
+    Own,
+}
+
+/// A lookup's answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub query: Query,
+    pub addresses: HashSet<Address>,
+}
+
+/// The engine's view of names: what is known now, and what is being asked.
+pub struct Resolver {
+    /// `allowipv6`: yes, no, or whatever the kernel says.
+    pub allow_ipv6: Option<bool>,
+    sender: Sender,
+    known: HashMap<Query, (HashSet<Address>, f64)>,
+    asked: HashSet<Query>,
+    queue: VecDeque<Query>,
+    workers: usize,
+    now: f64,
+}
+
+impl Resolver {
+    pub fn new(sender: Sender) -> Self {
+        Resolver {
+            allow_ipv6: None,
+            sender,
+            known: HashMap::new(),
+            asked: HashSet::new(),
+            queue: VecDeque::new(),
+            workers: 0,
+            now: 0.0,
+        }
+    }
+
+    /// The time by which answers are old or not.
+    pub fn set_now(&mut self, now: f64) {
+        self.now = now;
+    }
+
+    /// Forgets all answers, as `reload --all` does.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    /// Takes a worker's answer.
+    pub fn answered(&mut self, answer: Answer) {
+        self.workers = self.workers.saturating_sub(1);
+        self.asked.remove(&answer.query);
+        self.remember(answer.query, answer.addresses);
+        if let Some(query) = self.queue.pop_front() {
+            self.start(query);
+        }
+    }
+
+    fn remember(&mut self, query: Query, addresses: HashSet<Address>) {
+        if self.known.len() >= MAX_NAMES {
+            let now = self.now;
+            self.known.retain(|_, (_, expires)| *expires > now);
+        }
+        if self.known.len() >= MAX_NAMES {
+            self.known.clear();
+        }
+        self.known.insert(query, (addresses, self.now + MAX_AGE));
+    }
+
+    fn get(&mut self, query: Query) -> Option<&HashSet<Address>> {
+        let fresh = self.known.get(&query).is_some_and(|(_, expires)| *expires > self.now);
+        if !fresh {
+            self.ask(query);
+            return None;
+        }
+        self.known.get(&query).map(|(addresses, _)| addresses)
+    }
+
+    fn ask(&mut self, query: Query) {
+        if !self.asked.insert(query.clone()) {
+            return;
+        }
+        if self.workers < MAX_WORKERS {
+            self.start(query);
+        } else if self.queue.len() < MAX_QUEUE {
+            self.queue.push_back(query);
+        } else {
+            self.asked.remove(&query);
+            self.remember(query, HashSet::new());
+        }
+    }
+
+    fn start(&mut self, query: Query) {
+        let (sender, v6) = (self.sender.clone(), self.ipv6_allowed());
+        let work = {
+            let query = query.clone();
+            move || {
+                let addresses = match &query {
+                    Query::Name(name) => resolve(name, v6),
+                    Query::Own => own_addresses(v6),
+                };
+                sender.send(Message::Resolved(Answer { query, addresses }));
+            }
+        };
+        match std::thread::Builder::new().name("f2b/resolver".to_owned()).stack_size(256 * 1024).spawn(work) {
+            Ok(_) => self.workers += 1,
+            Err(error) => {
+                logging::write(
+                    level::ERROR,
+                    "fail2ban.ipdns",
+                    &format!("Unable to start a name lookup: {error}"),
+                );
+                self.asked.remove(&query);
+                self.remember(query, HashSet::new());
+            }
+        }
+    }
+
+    /// Whether IPv6 addresses count (`allowipv6`).
+    pub fn ipv6_allowed(&self) -> bool {
+        self.allow_ipv6.unwrap_or_else(kernel_has_ipv6)
+    }
+}
+
+impl Known for Resolver {
+    fn own_addresses(&mut self) -> Option<&HashSet<Address>> {
+        self.get(Query::Own)
+    }
+
+    fn addresses_of(&mut self, name: &str) -> Option<&HashSet<Address>> {
+        self.get(Query::Name(name.to_owned()))
+    }
+}
+
+/// Whether the kernel does IPv6 at all.
+pub fn kernel_has_ipv6() -> bool {
+    match std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/disable_ipv6") {
+        Ok(text) => text.trim() == "0",
+        Err(_) => names::interface_addresses().iter().any(IpAddr::is_ipv6),
+    }
+}
+
+fn resolve(name: &str, v6: bool) -> HashSet<Address> {
+    let mut addresses = HashSet::new();
+    let mut error = None;
+    for want in if v6 { &[Want::V4, Want::V6][..] } else { &[Want::V4] } {
+        match names::resolve(name, *want) {
+            Ok(found) => addresses.extend(found.into_iter().map(Address::from_ip)),
+            Err(text) => error = Some(text),
+        }
+    }
+    if let (true, Some(error)) = (addresses.is_empty(), error) {
+        let text = format!("Unable to find a corresponding IP address for {name}: {error}");
+        logging::write_now(level::WARNING, "fail2ban.ipdns", &text);
+    }
+    addresses
+}
+
+fn own_addresses(v6: bool) -> HashSet<Address> {
+    let mut own: HashSet<Address> = names::interface_addresses().into_iter().map(Address::from_ip).collect();
+    let mut known = vec!["localhost".to_owned(), names::hostname(), names::full_hostname()];
+    known.dedup();
+    for name in known.iter().filter(|name| !name.is_empty()) {
+        own.extend(resolve(name, v6));
+    }
+    own
+}

@@ -1,0 +1,251 @@
+//! A jail at work: its rules and state together with its sources and actions.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::logging;
+use crate::action::{self, BanInfo, JailActions, JailState};
+use crate::address::{Address, Family};
+use crate::bans::Ban;
+use crate::config::duration::Number;
+use crate::failures::Ticket;
+use crate::filter::decode::Encoding;
+use crate::filter::ignore::Known;
+use crate::filter::{Data, Dated, Item, MatchLine};
+use crate::jail::{Effect, Jail};
+use crate::level;
+use crate::source::{Backend, JailId};
+use crate::store::BanRow;
+use crate::value::{Exception, Value};
+
+/// Errors in a row after which a jail goes idle.
+const MAX_ERRORS: u32 = 100;
+const DAY: f64 = 86_400.0;
+
+/// Where a jail's lines come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Files(Backend),
+    /// Entries with their own times: journal, kernel log, packet log.
+    Entries(&'static str),
+}
+
+impl Kind {
+    /// The backend's name in `stats`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Files(Backend::Inotify) => "pyinotify",
+            Kind::Files(Backend::Polling) => "polling",
+            Kind::Entries(name) => name,
+        }
+    }
+}
+
+/// A jail with everything that belongs to it.
+pub(super) struct Running {
+    pub core: Jail,
+    pub id: JailId,
+    /// The backend as it was asked for.
+    pub backend: String,
+    pub kind: Kind,
+    pub actions: JailActions,
+    pub started: bool,
+    pub idle: bool,
+    pub encoding: Encoding,
+    pub encoding_name: String,
+    pub log_timezone: Option<String>,
+    /// findtime as `get` shows it.
+    pub find_time: Number,
+    /// Log files that a reload has not named again yet.
+    pub reload_files: Option<Vec<PathBuf>>,
+    pub next_cleanup: f64,
+    errors: u32,
+    warned_decode: HashMap<PathBuf, f64>,
+}
+
+impl Running {
+    pub(super) fn new(core: Jail, id: JailId, backend: &str, kind: Kind, actions: JailActions) -> Self {
+        Running {
+            core,
+            id,
+            backend: backend.to_owned(),
+            kind,
+            actions,
+            started: false,
+            idle: false,
+            encoding: Encoding::Utf8,
+            encoding_name: "UTF-8".to_owned(),
+            log_timezone: None,
+            find_time: Number::Int(600),
+            reload_files: None,
+            next_cleanup: 0.0,
+            errors: 0,
+            warned_decode: HashMap::new(),
+        }
+    }
+
+    /// The jail's numbers for tags such as `<jail.banned>`.
+    pub(super) fn state(&self) -> JailState {
+        JailState {
+            bantime: self.core.bans.ban_time(),
+            found: self.core.failures.len() as u64,
+            found_total: self.core.failures.total(),
+            banned: self.core.bans.len() as u64,
+            banned_total: self.core.bans.total(),
+        }
+    }
+
+    /// What actions may know of a ban.
+    pub(super) fn info(&self, ban: &Ban) -> BanInfo {
+        let ip = match ban.ticket.data.get("ip") {
+            Some(Item::Address(address)) => address.clone(),
+            _ => ban.id.clone(),
+        };
+        BanInfo {
+            id: ban.id.to_string(),
+            family: family(&ip),
+            ip: ip.to_string(),
+            time: ban.ticket.time,
+            bantime: ban.bantime.map(|seconds| seconds as i64),
+            bancount: ban.ticket.ban_count,
+            failures: ban.ticket.failures,
+            matches: ban.ticket.matches.iter().map(MatchLine::value).collect(),
+            data: ban.ticket.data.iter().map(|(key, item)| (key.to_owned(), item.value())).collect(),
+            restored: ban.restored,
+            jail: self.state(),
+        }
+    }
+
+    /// Facts about a running ban, if there is one.
+    pub(super) fn info_of(&self, id: &Address) -> Option<BanInfo> {
+        self.core.bans.get(id).map(|ban| self.info(ban))
+    }
+
+    /// Facts about all running bans.
+    pub(super) fn infos<'a>(&self, bans: impl IntoIterator<Item = &'a Ban>) -> Vec<BanInfo> {
+        bans.into_iter().map(|ban| self.info(ban)).collect()
+    }
+
+    /// Searches a block of complete lines.
+    pub(super) fn lines<'a>(
+        &mut self,
+        path: &Path,
+        lines: impl Iterator<Item = &'a [u8]>,
+        now: f64,
+        known: &mut dyn Known,
+        out: &mut Vec<Effect>,
+    ) {
+        for bytes in lines {
+            let (line, clean) = self.encoding.decode(bytes);
+            if !clean {
+                self.warn_decode(path, bytes, now);
+            }
+            let result = self.core.line(&line, now, known, out);
+            match result {
+                Ok(()) => self.errors /= 2,
+                Err(exception) => self.failed_line(&line, &exception),
+            }
+            write_log_effects(out);
+            if self.idle {
+                return;
+            }
+        }
+    }
+
+    /// Searches one entry whose time is known.
+    pub(super) fn entry(&mut self, entry: Dated<'_>, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
+        self.core.entry(entry, now, known, out);
+        write_log_effects(out);
+    }
+
+    fn failed_line(&mut self, line: &str, exception: &Exception) {
+        let line = Value::str(line.trim_end_matches(['\r', '\n']));
+        let exception = Value::Exception(exception.clone());
+        let text = format!("Failed to process line: {line}, caught exception: {exception}");
+        logging::write(level::ERROR, "fail2ban.filter", &text);
+        self.errors += 1;
+        if self.errors >= MAX_ERRORS {
+            let text = format!("Too many errors at once ({}), going idle", self.errors);
+            logging::write(level::ERROR, "fail2ban.filter", &text);
+            self.errors /= 2;
+            self.idle = true;
+        }
+    }
+
+    fn warn_decode(&mut self, path: &Path, bytes: &[u8], now: f64) {
+        let next = self.warned_decode.entry(path.to_owned()).or_insert(0.0);
+        if now < *next {
+            return;
+        }
+        *next = now + DAY;
+        let bytes = Value::Bytes(bytes.to_owned());
+        let (path, encoding) = (Value::str(path.to_string_lossy()), Value::str(&*self.encoding_name));
+        for text in [
+            format!("Error decoding line from {path} with {encoding}."),
+            format!(
+                "Consider setting logencoding to appropriate encoding for this jail. Continuing to process \
+                 line ignoring invalid characters: {bytes}"
+            ),
+        ] {
+            logging::write(level::WARNING, "fail2ban.filter", &text);
+        }
+    }
+}
+
+/// Writes log lines at once, so that they stand where they belong; keeps all other effects.
+pub(super) fn write_log_effects(effects: &mut Vec<Effect>) {
+    effects.retain(|effect| match effect {
+        Effect::Log { level, logger, text } => {
+            logging::write(*level, logger, text);
+            false
+        }
+        _ => true,
+    });
+}
+
+fn family(address: &Address) -> action::Family {
+    match address.family() {
+        Some(Family::Inet4) => action::Family::Inet4,
+        Some(Family::Inet6) => action::Family::Inet6,
+        None => action::Family::None,
+    }
+}
+
+/// A ban as the database keeps it (COMPAT §10).
+pub(super) fn row_of(ban: &Ban, default: i64) -> BanRow {
+    let matches = Value::List(ban.ticket.matches.iter().map(MatchLine::value).collect());
+    let mut data = vec![("matches".into(), matches), ("failures".into(), Value::Int(ban.ticket.failures))];
+    data.extend(ban.ticket.data.iter().map(|(key, item)| (key.into(), item.value())));
+    BanRow {
+        ip: ban.id.to_string(),
+        time: ban.ticket.time,
+        bantime: ban.bantime.unwrap_or(default as f64),
+        bancount: ban.ticket.ban_count,
+        data: Value::Dict(data),
+    }
+}
+
+/// A ban that comes back from the database.
+pub(super) fn ban_of(row: &BanRow) -> Ban {
+    let id = Address::parse(&row.ip).unwrap_or_else(|_| Address::Name(Arc::from(&*row.ip)));
+    let matches = row.matches().into_iter().map(MatchLine::joined).collect();
+    let mut failures = 0;
+    let mut data = Data::default();
+    if let Value::Dict(pairs) = &row.data {
+        for (key, value) in pairs {
+            match (key.as_str(), value) {
+                (Some("matches"), _) | (None, _) => {}
+                (Some("failures"), Value::Int(count)) => failures = *count,
+                (Some("ip"), Value::Str(text)) => {
+                    data.set("ip", Item::Address(Address::parse(text).unwrap_or_else(|_| id.clone())));
+                }
+                (Some(key), value) => data.set(key, Item::from(value)),
+            }
+        }
+    }
+    let mut ticket = Ticket::new(row.time, matches, data);
+    ticket.failures = failures;
+    ticket.ban_count = row.bancount;
+    Ban { id, ticket, bantime: Some(row.bantime), restored: true }
+}
