@@ -1,7 +1,10 @@
 //! The templates of one `datepattern` and the search for the one that fits a line (COMPAT §4.4).
 
 use super::Years;
+use super::direct::{Answer, Scratch};
 use super::library;
+use super::memo::{Memo, Way};
+use super::place::{Last, Text};
 use super::template::{PatternError, Reading, Stamp, Template, TimeError};
 use super::zone::{LocalZone, ZoneError, check_zone};
 use crate::pattern::Captures;
@@ -53,18 +56,6 @@ const FAR: usize = 0x7fff_ffff;
 /// A template not used for this many seconds gives up its place.
 const UNUSED: f64 = 300.0;
 
-/// Where the last match stood, and what stood around it. Positions count characters, as in Python.
-#[derive(Clone, Debug)]
-struct Last {
-    template: usize,
-    start: usize,
-    end: usize,
-    /// The characters before and at the start.
-    around_start: [Option<char>; 2],
-    /// The characters before and at the end.
-    around_end: [Option<char>; 2],
-}
-
 /// Finds dates in the lines of one log (or of all logs of one jail).
 #[derive(Clone, Debug)]
 pub struct DateDetector {
@@ -78,6 +69,8 @@ pub struct DateDetector {
     /// Entries before this one have hits.
     first_unused: usize,
     caps: Captures,
+    scratch: Scratch,
+    memo: Option<Memo>,
 }
 
 /// A match of one template.
@@ -90,6 +83,10 @@ struct Hit {
     start: usize,
     end: usize,
     reading: Result<Reading, TimeError>,
+    /// The last byte on which the match depends, if known.
+    reach: Option<usize>,
+    /// Searched at the place of the last match only.
+    in_place: bool,
 }
 
 impl DateDetector {
@@ -104,6 +101,8 @@ impl DateDetector {
             last: None,
             first_unused: 0,
             caps: Captures::new(),
+            scratch: Scratch::default(),
+            memo: None,
         }
     }
 
@@ -118,6 +117,7 @@ impl DateDetector {
 
     /// Adds a template, or several if the pattern is a keyword (COMPAT §4.2).
     pub fn append_template(&mut self, pattern: &str) -> Result<(), PatternError> {
+        self.memo = None;
         let key = library::key_of(pattern);
         if key == "{^LN-BEG}" {
             let anchored =
@@ -164,6 +164,7 @@ impl DateDetector {
 
     /// Sets `logtimezone`: the zone of dates without an own one; `None` is the system's zone.
     pub fn set_default_tz(&mut self, tz: Option<&str>) -> Result<(), ZoneError> {
+        self.memo = None;
         self.default_zone = tz.map(check_zone).transpose()?;
         Ok(())
     }
@@ -196,22 +197,46 @@ impl DateDetector {
             let defaults = library::defaults(&self.years).map_err(pattern_exception)?;
             self.add_all(defaults, "  default date pattern").map_err(pattern_exception)?;
         }
+        if let Some(found) = self.find_again(line, now) {
+            return Ok(Some(found));
+        }
         let text = Text::new(line);
-        let hit = match self.try_last(&text)? {
-            Tried::Won(hit) => Some(hit),
-            Tried::Candidate { hit, searched } => self.search(&text, Some(hit), searched)?,
-            Tried::Nothing { searched } => self.search(&text, None, searched)?,
+        let (hit, same) = match self.try_last(&text)? {
+            Tried::Won(hit) => (Some(hit), true),
+            Tried::Candidate { hit, searched } => (self.search(&text, Some(hit), searched)?, false),
+            Tried::Nothing { searched } => (self.search(&text, None, searched)?, false),
         };
         let Some(hit) = hit else { return Ok(None) };
-        let time = match &hit.reading {
-            Ok(reading) => reading.resolve(now, &mut self.local, self.default_zone),
-            Err(e) => Err(e.clone()),
-        };
+        let time = self.resolve(&hit.reading, now);
         let template = self.win(&text, &hit, now)?;
         // a group that took no part is, by Python's negative index, empty before the last character
-        let before_last = text.byte_of(text.chars().saturating_sub(1));
-        let (start, end) = hit.group.unwrap_or((before_last, before_last));
-        Ok(Some(Found { span: start..end, whole: hit.whole, template, time }))
+        let before_last = || text.byte_of(text.chars().saturating_sub(1));
+        let (start, end) = hit.group.unwrap_or_else(|| (before_last(), before_last()));
+        let found = Found { span: start..end, whole: hit.whole, template, time };
+        let known_way = hit.in_place || self.entries[template].template.anchored();
+        self.memo = match hit.reach {
+            Some(reach) if same && known_way => {
+                Memo::new(&text, &found, hit.reading, Way { reach, in_place: hit.in_place })
+            }
+            _ => None,
+        };
+        Ok(Some(found))
+    }
+
+    /// The date of a line that has it in common with the line before.
+    fn find_again(&mut self, line: &[u8], now: f64) -> Option<Found> {
+        let memo = self.memo.as_mut().filter(|memo| memo.fits(line))?;
+        memo.refresh(now, &mut self.local, self.default_zone);
+        let found = memo.found.clone();
+        self.count(found.template, now);
+        Some(found)
+    }
+
+    fn resolve(&mut self, reading: &Result<Reading, TimeError>, now: f64) -> Result<Stamp, TimeError> {
+        match reading {
+            Ok(reading) => reading.resolve(now, &mut self.local, self.default_zone),
+            Err(e) => Err(e.clone()),
+        }
     }
 
     /// Tries the last winner, at the same place if the neighbouring characters allow.
@@ -271,40 +296,51 @@ impl DateDetector {
         let template = &self.entries[i].template;
         let compiled = template.compiled()?;
         let within = &text.bytes[..range.end];
-        // a search given up for its length counts as no match
-        if !compiled.regex.search(within, range.start, &mut self.caps).unwrap_or(false) {
-            return Ok(None);
-        }
-        let (start, end) = self.caps.get(0).unwrap_or_default();
+        let answer = compiled.direct.as_ref().map(|d| d.search(within, range.start, &mut self.scratch));
+        let (groups, reach): (&dyn Fn(usize) -> Option<(usize, usize)>, _) = match answer {
+            Some(Answer::None) => return Ok(None),
+            Some(Answer::Match { reach }) => (&|group| self.scratch.group(group), Some(reach)),
+            Some(Answer::Unknown) | None => {
+                // a search given up for its length counts as no match
+                if !compiled.regex.search(within, range.start, &mut self.caps).unwrap_or(false) {
+                    return Ok(None);
+                }
+                (&|group| self.caps.get(group), None)
+            }
+        };
+        let (start, end) = groups(0).unwrap_or_default();
         Ok(Some(Hit {
             entry: i,
             whole: start..end,
-            group: self.caps.get(1),
+            group: groups(1),
             start: text.index_of(start),
             end: text.index_of(end),
-            reading: template.read(within, &self.caps),
+            reading: template.read(within, groups),
+            reach,
+            in_place: range.len() < text.bytes.len(),
         }))
     }
 
     /// Books a win; returns the winner's new place.
     fn win(&mut self, text: &Text<'_>, hit: &Hit, now: f64) -> Result<usize, MatchError> {
-        let entry = &mut self.entries[hit.entry];
+        self.count(hit.entry, now);
+        self.entries[hit.entry].distance = hit.start;
+        let mut last = Last::new(text, hit.entry, hit.start, hit.end)
+            .ok_or_else(|| Exception::builtin("IndexError", "string index out of range"))?;
+        let again = self.last.as_ref().is_some_and(|l| l.template == hit.entry);
+        let place = if hit.entry == 0 || again { hit.entry } else { self.bubble_up(hit.entry) };
+        last.template = place;
+        self.last = Some(last);
+        Ok(place)
+    }
+
+    fn count(&mut self, i: usize, now: f64) {
+        let entry = &mut self.entries[i];
         entry.hits += 1;
         entry.last_used = now;
-        entry.distance = hit.start;
-        if self.first_unused == hit.entry {
+        if self.first_unused == i {
             self.first_unused += 1;
         }
-        let before_last = last_template(&self.last);
-        let last = Last::at(text, hit)
-            .ok_or_else(|| Exception::builtin("IndexError", "string index out of range"))?;
-        let place = match hit.entry {
-            0 => 0,
-            i if Some(i) == before_last => i,
-            i => self.bubble_up(i),
-        };
-        self.last = Some(Last { template: place, ..last });
-        Ok(place)
     }
 
     /// Moves a template towards the front if it earned that: to the first unused one, half way, or one place.
@@ -324,10 +360,6 @@ impl DateDetector {
     }
 }
 
-fn last_template(last: &Option<Last>) -> Option<usize> {
-    last.as_ref().map(|l| l.template)
-}
-
 fn pattern_exception(error: PatternError) -> Exception {
     Exception::builtin("ValueError", error.to_string())
 }
@@ -340,78 +372,4 @@ enum Tried {
     Candidate { hit: Hit, searched: usize },
     /// No match.
     Nothing { searched: usize },
-}
-
-impl Last {
-    /// Where this hit stands; `None` if there is no character at its start or before its end.
-    fn at(text: &Text<'_>, hit: &Hit) -> Option<Last> {
-        // before the start of the line Python's index -1 finds the last character
-        let before_end = if hit.end == 0 { text.chars().checked_sub(1)? } else { hit.end - 1 };
-        Some(Last {
-            template: hit.entry,
-            start: hit.start,
-            end: hit.end,
-            around_start: [text.before(hit.start), Some(text.at(hit.start)?)],
-            around_end: [Some(text.at(before_end)?), text.at(hit.end)],
-        })
-    }
-
-    /// Outside of the old place stand the same characters; inside they need only be the same if they are
-    /// letters or digits.
-    fn neighbours_fit(&self, text: &Text<'_>) -> bool {
-        let same_sign =
-            |now: Option<char>, then: Option<char>| now == then && !then.is_some_and(char::is_alphanumeric);
-        let [before, at] = self.around_start;
-        let [inside, after] = self.around_end;
-        (text.before(self.start) == before || same_sign(text.at(self.start), at))
-            && (text.at(self.end) == after || same_sign(text.before(self.end), inside))
-    }
-}
-
-/// A line with Python's positions, which count characters.
-struct Text<'l> {
-    bytes: &'l [u8],
-    /// Characters are bytes.
-    ascii: bool,
-}
-
-impl<'l> Text<'l> {
-    fn new(bytes: &'l [u8]) -> Self {
-        Text { bytes, ascii: bytes.is_ascii() }
-    }
-
-    /// Length in characters.
-    fn chars(&self) -> usize {
-        self.index_of(self.bytes.len())
-    }
-
-    /// The byte at which a character starts; the end for those beyond.
-    fn byte_of(&self, index: usize) -> usize {
-        match self.ascii {
-            true => index.min(self.bytes.len()),
-            false => self.starts().nth(index).unwrap_or(self.bytes.len()),
-        }
-    }
-
-    /// The number of characters before a byte.
-    fn index_of(&self, byte: usize) -> usize {
-        if self.ascii { byte } else { self.starts().take_while(|start| *start < byte).count() }
-    }
-
-    /// Where characters start.
-    fn starts(&self) -> impl Iterator<Item = usize> + '_ {
-        self.bytes.iter().enumerate().filter(|(_, b)| (**b & 0xc0) != 0x80).map(|(i, _)| i)
-    }
-
-    fn at(&self, index: usize) -> Option<char> {
-        let start = self.byte_of(index);
-        let end = self.byte_of(index + 1);
-        let bytes = self.bytes.get(start..end)?;
-        std::str::from_utf8(bytes).ok()?.chars().next()
-    }
-
-    /// The character before a position; none before the first.
-    fn before(&self, index: usize) -> Option<char> {
-        self.at(index.checked_sub(1)?)
-    }
 }

@@ -10,8 +10,12 @@
 
 mod compute;
 mod detector;
+mod direct;
+mod direct_parse;
 mod library;
+mod memo;
 mod pattern;
+mod place;
 mod template;
 mod zone;
 

@@ -1,9 +1,10 @@
 //! One date template: a regex that finds a date, and the way its groups become a time.
 
 use super::compute::{Field, Parts};
+use super::direct::Direct;
 use super::pattern::{self, Begin, Years};
 use super::zone::LocalZone;
-use crate::pattern::{Captures, Flags, Regex};
+use crate::pattern::{Flags, Regex};
 use crate::value::Exception;
 use std::fmt;
 use std::sync::OnceLock;
@@ -99,6 +100,8 @@ enum Kind {
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub regex: Regex,
+    /// The quick form, if the regex has one.
+    pub direct: Option<Direct>,
     /// The groups that mean something, in the regex's order.
     fields: Vec<(Field, usize)>,
 }
@@ -210,15 +213,19 @@ impl Template {
             let names = regex.group_names().iter().enumerate();
             let fields =
                 names.filter_map(|(i, name)| Some((Field::of_group(name.as_deref()?)?, i))).collect();
-            Ok(Compiled { regex, fields })
+            Ok(Compiled { regex, direct: Direct::new(&self.regex), fields })
         };
         self.compiled.get_or_init(compile).as_ref().map_err(Clone::clone)
     }
 
     /// What the matched groups say, as far as it does not depend on the present time.
-    pub(super) fn read(&self, line: &[u8], caps: &Captures) -> Result<Reading, TimeError> {
+    pub(super) fn read(
+        &self,
+        line: &[u8],
+        groups: impl Fn(usize) -> Option<(usize, usize)>,
+    ) -> Result<Reading, TimeError> {
         let text = |group: usize| {
-            let (start, end) = caps.get(group)?;
+            let (start, end) = groups(group)?;
             std::str::from_utf8(line.get(start..end)?).ok()
         };
         match self.kind {

@@ -369,3 +369,125 @@ fn years_around() {
     assert!(regex(2027).contains(r"(?P<Y>20[0123]\d)"));
     assert!(regex(2097).contains(r"(?P<Y>2(?:00|01|02|03|04|05|06|07|08|09|10)\d)"));
 }
+
+/// Lines around dates of every default format, also broken ones.
+fn sample_lines() -> Vec<String> {
+    let dates = [
+        "2005-01-23T21:59:59.981746+01:00",
+        "2005/1/3  8:59:5,5 Z",
+        "2005.01.23 21:59:59   UTC",
+        "Sun Jan 23 21:59:59.011 2005",
+        "jan  3 1:59:59 2099",
+        "JAN 31 29:00:61",
+        "Sun Jan 23 2005  1:59:59.011",
+        "23/01/05 21:59:59",
+        "31/Oct/2006:09:22:55 -0000",
+        "31-Oct/2006 09:22:55",
+        "05/20/2008:01:57:39",
+        "01-27-2012  6:22:44.252",
+        "12:34:56",
+        "<09/16/08@05:03:30>",
+        "130322  11:46:11",
+        "Jan 23, 2005 9:59:59 PM",
+        "Apr-27-13 02:33:06",
+        "20050123T215959",
+        "20050123-21:59:59.5 +0200",
+        "PDT Apr 16 21:05:29",
+        "+00:00 Jan 23 21:59:59.011 2005",
+        "@4000000041f4104f00000000",
+        "1106513999.123",
+    ];
+    let mut lines = vec![String::new()];
+    for date in dates {
+        for before in ["", "[", "<<<", "a", "9 ", "host x[12]: ", "\u{e9} ", "10.0.0.1 - - ["] {
+            for after in [
+                "",
+                " sshd[1]: x",
+                "]",
+                "x",
+                "7",
+                " 2014 b",
+                "\u{e9}",
+                ".5 Z -",
+                "\n",
+                " 12:00:00 Jan 2 03:04:05",
+            ] {
+                lines.push(format!("{before}{date}{after}"));
+            }
+        }
+    }
+    let cut = lines.clone().into_iter().enumerate().map(|(i, line)| line.chars().skip(i % 7 + 1).collect());
+    lines.extend(cut.collect::<Vec<String>>());
+    lines
+}
+
+#[test]
+fn the_quick_matcher_gives_what_the_regex_gives() {
+    let patterns = [
+        "{^LN-BEG}\n{DATE}",
+        r"^[^\[]*\[({DATE})",
+        r"**%Y-?%m-?%d**",
+        r"(?:%a|x+) ?%b{1,2}?",
+        r"[^a-z\]-]\d+? ?%H(?::%M)?$",
+        r".{0,5}\b%S\b\s*\S*[\d\s]*$",
+    ];
+    let lines: Vec<String> = sample_lines().into_iter().step_by(7).collect();
+    let (mut quick, mut unknown) = (0, 0);
+    for pattern in patterns {
+        let entries: Vec<_> =
+            pattern.split('\n').flat_map(|p| detector(p).templates().to_vec()).map(|e| e.template).collect();
+        for template in entries {
+            let compiled = template.compiled().unwrap();
+            let Some(direct) = &compiled.direct else { continue };
+            let mut caps = crate::pattern::Captures::new();
+            let mut scratch = direct::Scratch::default();
+            for line in &lines {
+                let (start, end) = (line.len() / 9, line.len() - line.len() / 11);
+                for range in [0..line.len(), start..end] {
+                    let (Some(text), true) = (line.get(..range.end), line.is_char_boundary(range.start))
+                    else {
+                        continue;
+                    };
+                    let expected = compiled.regex.search(text.as_bytes(), range.start, &mut caps).unwrap();
+                    match direct.search(text.as_bytes(), range.start, &mut scratch) {
+                        direct::Answer::Unknown => unknown += 1,
+                        direct::Answer::None => assert!(!expected, "{} on {text:?}", template.regex),
+                        direct::Answer::Match { reach } => {
+                            assert!(expected && reach <= text.len(), "{} on {text:?}", template.regex);
+                            for group in 0..=compiled.regex.group_count() {
+                                let (ours, theirs) = (scratch.group(group), caps.get(group));
+                                assert_eq!(ours, theirs, "group {group} of {} on {text:?}", template.regex);
+                            }
+                            quick += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(quick > 2000 && unknown < 2 * quick, "{quick} {unknown}");
+}
+
+#[test]
+fn a_remembered_date_is_the_date() {
+    // a detector that remembers, against one made to forget after each line
+    for patterns in ["", "{^LN-BEG}", r"^[^\[]*\[({DATE})", "%H:%M:%S", "{NONE}"] {
+        let mut remembers = detector(patterns);
+        let mut forgets = detector(patterns);
+        for (i, line) in sample_lines().iter().step_by(3).enumerate() {
+            for tail in ["", " x", "1", " 2005", "\u{e9}"] {
+                let line = format!("{line}{tail}");
+                let now = NOW + (i / 10) as f64 * 40_000.0;
+                for _ in 0..2 {
+                    forgets.set_default_tz(None).unwrap();
+                    let found = [&mut remembers, &mut forgets].map(|d| d.find(line.as_bytes(), now));
+                    assert_eq!(found[0], found[1], "{patterns} on {line:?}");
+                }
+            }
+        }
+        let hits = |d: &DateDetector| {
+            d.templates().iter().map(|e| (e.template.name.clone(), e.hits)).collect::<Vec<_>>()
+        };
+        assert_eq!(hits(&remembers), hits(&forgets));
+    }
+}

@@ -177,6 +177,11 @@ impl LocalZone {
         unix
     }
 
+    /// Whether the conversion that gave this Unix time always gives it.
+    pub(super) fn is_settled(&self, unix: i64) -> bool {
+        self.settled.contains(&(unix + self.guess))
+    }
+
     /// The C library's search: correct the guess by its error until it fits, or swings about a gap.
     fn probe(&self, local: i64) -> i64 {
         let start = local - self.guess;

@@ -1,0 +1,83 @@
+//! The same bytes where the date was found in the line before give the same date.
+
+use super::detector::Found;
+use super::place::Text;
+use super::template::{Reading, Stamp, TimeError};
+use super::zone::LocalZone;
+
+/// The date of the last line, and the bytes it depends on. It is kept only if the last winner won at the place of
+/// the line before, so that a line with the same bytes there has the same winner and moves nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Memo {
+    /// Where in the line they begin.
+    from: usize,
+    bytes: Vec<u8>,
+    /// The line ends with them.
+    ends_line: bool,
+    reading: Result<Reading, TimeError>,
+    pub found: Found,
+    /// Second for which `found.time` holds; none if it is to be computed for each line.
+    computed: Option<i64>,
+}
+
+/// How a line was matched, for the memo.
+pub(super) struct Way {
+    /// The last byte on which the match depends.
+    pub reach: usize,
+    /// Searched at the place of the last match only, which depends on the byte before, too; otherwise from the
+    /// start of the line.
+    pub in_place: bool,
+}
+
+/// Bytes worth comparing.
+const LONGEST: usize = 200;
+
+impl Memo {
+    /// None if there is too much to compare. Characters of the line must be bytes.
+    pub(super) fn new(
+        text: &Text<'_>,
+        found: &Found,
+        reading: Result<Reading, TimeError>,
+        way: Way,
+    ) -> Option<Memo> {
+        let from = if way.in_place { found.whole.start.saturating_sub(1) } else { 0 };
+        let end = way.reach.max(found.whole.end) + 1;
+        let bytes = &text.bytes[from..end.min(text.bytes.len())];
+        (text.ascii && bytes.len() <= LONGEST).then(|| Memo {
+            from,
+            bytes: bytes.to_vec(),
+            ends_line: end > text.bytes.len(),
+            reading,
+            found: found.clone(),
+            computed: None,
+        })
+    }
+
+    /// Whether this line has the same date.
+    pub(super) fn fits(&self, line: &[u8]) -> bool {
+        let end = self.from + self.bytes.len();
+        if line.len() < end || (line.len() == end) != self.ends_line || line[self.from..end] != *self.bytes {
+            return false;
+        }
+        // positions count characters
+        line[..self.from].is_ascii()
+    }
+
+    /// Computes the time anew unless `now` is still the same second. A local time near a change of the clock depends
+    /// on the times converted before, and is always computed.
+    #[inline]
+    pub(super) fn refresh(&mut self, now: f64, local: &mut LocalZone, default_zone: Option<i32>) {
+        let second = now.floor() as i64;
+        if self.computed == Some(second) {
+            return;
+        }
+        if let Ok(reading) = &self.reading {
+            self.found.time = reading.resolve(now, local, default_zone);
+        }
+        let settled = match self.found.time {
+            Ok(Stamp::Float(unix)) => local.is_settled(unix as i64),
+            Ok(Stamp::Int(_)) | Err(_) => true,
+        };
+        self.computed = settled.then_some(second);
+    }
+}
