@@ -37,10 +37,23 @@ impl Exception {
         Exception { module: "builtins", class, args: vec![Value::Str(text.into())] }
     }
 
+    /// Python's `exc.args`: an `OSError` keeps the file name apart from them.
+    pub fn args(&self) -> &[Value] {
+        match self.args.as_slice() {
+            [Value::Int(_), Value::Str(_), _] => &self.args[..2],
+            args => args,
+        }
+    }
+
     /// The text that Python's `str(exc)` gives.
     pub fn message(&self) -> String {
         match self.args.as_slice() {
             [] => String::new(),
+            // SyntaxError(text, (file, line, …))
+            [Value::Str(text), Value::Tuple(place)] if self.class == "SyntaxError" && place.len() > 1 => {
+                let file = place[0].to_text();
+                format!("{text} ({}, line {})", file.rsplit('/').next().unwrap_or_default(), place[1])
+            }
             // OSError(errno, text[, file]) has a form of its own.
             [Value::Int(n), Value::Str(text)] => format!("[Errno {n}] {text}"),
             [Value::Int(n), Value::Str(text), file] => format!("[Errno {n}] {text}: {file}"),
@@ -136,7 +149,7 @@ impl fmt::Display for Value {
             }
             Value::Exception(exception) => {
                 f.write_str(exception.class)?;
-                write_items(f, "(", &exception.args, ")")
+                write_items(f, "(", exception.args(), ")")
             }
         }
     }
@@ -227,6 +240,25 @@ fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
+    fn missing_file() -> Exception {
+        let args = vec![Value::Int(2), "No such file".into(), "/x".into()];
+        Exception { module: "builtins", class: "FileNotFoundError", args }
+    }
+
+    #[test]
+    fn messages_are_pythons() {
+        let place = Value::Tuple(vec!["/a/<string>".into(), Value::Int(3), Value::None]);
+        let syntax = Exception { module: "builtins", class: "SyntaxError", args: vec!["bad".into(), place] };
+        let key = Exception::builtin("KeyError", "k");
+        for (exception, text) in [
+            (missing_file(), "[Errno 2] No such file: '/x'"),
+            (syntax, "bad (<string>, line 3)"),
+            (key, "'k'"),
+        ] {
+            assert_eq!(exception.message(), text);
+        }
+    }
+
     #[test]
     fn repr_is_pythons() {
         let cases: &[(Value, &str)] = &[
@@ -240,6 +272,7 @@ mod tests {
             (Value::Dict(vec![(Value::str("a"), Value::None)]), "{'a': None}"),
             (Value::Bytes(b"a'\xff".to_vec()), "b\"a'\\xff\""),
             (Value::Exception(Exception::builtin("ValueError", "x")), "ValueError('x')"),
+            (Value::Exception(missing_file()), "FileNotFoundError(2, 'No such file')"),
         ];
         for (value, text) in cases {
             assert_eq!(&value.to_string(), text);

@@ -1,5 +1,6 @@
 //! What the actions need from the program around them.
 
+use crate::store::Merged;
 use crate::value::{Exception, Value};
 
 /// Log levels by their Python numbers (COMPAT §11).
@@ -11,14 +12,6 @@ pub mod level {
     pub const INFO: u8 = 20;
     pub const DEBUG: u8 = 10;
     pub const TRACE: u8 = 9;
-}
-
-/// Earlier bans of one address merged into one (`ipmatches`, `ipfailures`, …).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Merged {
-    /// Log lines, oldest first, at most the database's `dbmaxmatches`.
-    pub matches: Vec<Value>,
-    pub failures: i64,
 }
 
 /// Services of the surrounding program. Called from worker threads, so an implementation may block

@@ -7,11 +7,37 @@
 //! - `host`: what the actions need from the program around them (log, clock-free look-ups, replies)
 //! - `info`: the facts about one ban, and their lazy form as tags
 //! - `jail_actions`: the engine's side: ordered actions, their properties, the queue's handle
+//! - `properties`: what a command action consists of
+//! - `queue`, `worker`: the jail's thread and what it does for each kind of work
+//! - `command`: one command action: started or not, check and repair
+//! - `tags`: from an action's text to the command
+//! - `run`, `turn`: running a command, and whose turn it is
+//! - `shell`, `batch`, `plan`: many simple commands in one run of their tool
+//! - `python`: actions written in Python
 
+mod batch;
+mod command;
 mod host;
 mod info;
 mod jail_actions;
+mod plan;
+mod properties;
+mod python;
+mod queue;
+mod run;
+mod shell;
+mod tags;
+mod turn;
+mod worker;
 
-pub use host::{Event, Host, Merged, level};
-pub use info::{BanInfo, Family, JailState};
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use host::{Event, Host, level};
+pub use info::{BanInfo, JailState};
 pub use jail_actions::{JailActions, Python, Reply};
+
+/// The logger of a jail's actions; other programs read its lines (trap 26).
+const ACTIONS: &str = "fail2ban.actions";

@@ -285,3 +285,6 @@ fn jail_status(reply: &Value, prefix: &str, lines: &mut Vec<String>) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ impl Session {
                 Ok(true)
             }
             Reply::Failed(exception) => {
-                self.console.error(&format!("NOK: {}", Value::Tuple(exception.args.clone())));
+                self.console.error(&format!("NOK: {}", Value::Tuple(exception.args().to_vec())));
                 if show {
                     console::print(&beautify_error(&exception).map_err(|_| "odd exception".to_owned())?);
                 }

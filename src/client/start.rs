@@ -107,7 +107,7 @@ impl Session {
         let (console, outcome) = (self.console.clone(), Arc::clone(&failed));
         let configured = move |error: Option<&Exception>| {
             if let Some(exception) = error {
-                console.error(&format!("NOK: {}", Value::Tuple(exception.args.clone())));
+                console.error(&format!("NOK: {}", Value::Tuple(exception.args().to_vec())));
                 outcome.store(true, Ordering::Relaxed);
             }
             console::print("Server ready");

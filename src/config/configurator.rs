@@ -1,14 +1,26 @@
 //! The reader as programs use it: the client, the server at start, and fail2ban-regex.
 
-use super::message::{Error, Origin, Reporter};
+use super::filter::{self, Filter};
+use super::general;
+use super::ini::Entry;
+use super::interpolate::Variables;
+use super::jail::Jail;
+use super::library::{Library, Shared};
+use super::message::{Error, Message, Origin, Reporter, level};
 use super::options::OptionMap;
-use crate::value::Value;
+use crate::value::{Exception, Value};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Reads one configuration directory. Files are parsed once and shared between all who include them;
 /// `fail2ban.conf` and `jail.conf` are read once in the lifetime of a `Configurator` (as upstream: make a
 /// new one for a reload).
-pub struct Configurator {}
+pub struct Configurator {
+    library: Library,
+}
+
+/// The version of fail2ban whose configuration language this is (`%(fail2ban_version)s`).
+const UPSTREAM_VERSION: &str = "1.1.1";
 
 /// The five options needed before anything else: they say where the server is and where it logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,51 +93,177 @@ pub struct Single {
 impl Configurator {
     /// `conf_dir` is the directory of fail2ban.conf; a file missing there is taken from `vendor_dir`, if
     /// one is given and has it (only `*.conf` files: `.local` files and drop-in directories are the admin's).
-    pub fn new(_conf_dir: &str, _vendor_dir: Option<PathBuf>) -> Self {
-        todo!()
+    pub fn new(conf_dir: &str, vendor_dir: Option<PathBuf>) -> Self {
+        Configurator { library: Library::new(conf_dir, vendor_dir) }
     }
 
     /// The vendor directory: `FERROBAN_VENDOR_DIR`, else `/usr/share/ferroban`.
     pub fn default_vendor_dir() -> Option<PathBuf> {
-        todo!()
+        let dir = std::env::var_os("FERROBAN_VENDOR_DIR").unwrap_or_else(|| "/usr/share/ferroban".into());
+        Some(PathBuf::from(dir)).filter(|dir| dir.is_dir())
     }
 
     /// Reads fail2ban.conf for the early options. The error's text is what follows `ERROR: `.
-    pub fn early(&mut self, _reporter: &mut Reporter) -> Result<Early, Error> {
-        todo!()
+    pub fn early(&mut self, reporter: &mut Reporter) -> Result<Early, Error> {
+        let config = self.open_general(reporter)?;
+        general::early(&config.borrow(), reporter)
     }
 
     /// Reads everything (or one jail) into a command stream. Failures are reported as
     /// `Failed during configuration: …` at level ERROR by logger `fail2ban`.
-    pub fn read(&mut self, _request: &Request, _reporter: &mut Reporter) -> Reading {
-        todo!()
+    pub fn read(&mut self, request: &Request, reporter: &mut Reporter) -> Reading {
+        self.library.clear();
+        self.read_all(request, reporter).unwrap_or_else(|error| {
+            reporter.report(level::ERROR, "fail2ban", || format!("Failed during configuration: {error}"));
+            Reading { valid: false, stream: None }
+        })
+    }
+
+    fn read_all(&mut self, request: &Request, reporter: &mut Reporter) -> Result<Reading, Error> {
+        let general = self.open_general(reporter)?;
+        let jails = self.library.open("jail", reporter)?;
+        let jails = jails.ok_or_else(|| lookup_error("Read jails configuration failed."))?;
+        let mut commands = general::commands(&general.borrow(), &request.overrides, reporter)?;
+        let (jails, valid) = self.read_jails(&jails, request, reporter)?;
+        let mut starts = Vec::new();
+        for mut jail in jails {
+            commands.extend(jail.commands(request.allow_no_files, reporter)?);
+            if jail.is_startable() {
+                starts.push(Value::strings(["start", &jail.name]));
+            }
+        }
+        commands.append(&mut starts);
+        let origins = vec![Vec::new(); commands.len()];
+        Ok(Reading { valid, stream: Some(Stream { commands, origins }) })
+    }
+
+    fn open_general(&mut self, reporter: &mut Reporter) -> Result<Shared, Error> {
+        let config = self.library.open("fail2ban", reporter)?;
+        config.ok_or_else(|| lookup_error("Read fail2ban configuration failed."))
+    }
+
+    /// The enabled jails and the wrong ones; whether enough of them are right.
+    fn read_jails(
+        &mut self,
+        config: &Shared,
+        request: &Request,
+        reporter: &mut Reporter,
+    ) -> Result<(Vec<Jail>, bool), Error> {
+        let names: Vec<Rc<str>> = match request.jail {
+            Some(name) => vec![Rc::from(name)],
+            None => config.borrow().section_names().cloned().collect(),
+        };
+        let mut jails = Vec::new();
+        let (mut any_right, mut any_wrong) = (false, false);
+        for name in names.iter().filter(|name| &***name != "INCLUDES") {
+            let mut jail = Jail::new(name, false);
+            if !self.read_jail(&mut jail, config, &OptionMap::new(), reporter)? {
+                reporter.report(level::ERROR, "fail2ban.jailsreader", || {
+                    let skipping = if request.strict_jails { "" } else { " Skipping..." };
+                    format!("Errors in jail {}.{skipping}", Value::str(&**name))
+                });
+                any_wrong = true;
+                jails.push(jail);
+            } else if jail.is_enabled() {
+                any_right = true;
+                jails.push(jail);
+            }
+        }
+        Ok((jails, !any_wrong || (any_right && !request.strict_jails)))
+    }
+
+    fn read_jail(
+        &mut self,
+        jail: &mut Jail,
+        config: &Shared,
+        add: &OptionMap,
+        reporter: &mut Reporter,
+    ) -> Result<bool, Error> {
+        let always = [("fail2ban_version", UPSTREAM_VERSION), ("fail2ban_confpath", self.library.base())];
+        for (name, value) in always {
+            config.borrow_mut().defaults.insert(Rc::from(name), Entry::computed(value.into()));
+        }
+        jail.read(config, &mut self.library, add, reporter)
     }
 
     /// Whether jail.conf defines this jail (fail2ban-regex asks before it takes a name for a filter's).
-    pub fn has_jail(&mut self, _name: &str, _reporter: &mut Reporter) -> Result<bool, Error> {
-        todo!()
+    pub fn has_jail(&mut self, name: &str, reporter: &mut Reporter) -> Result<bool, Error> {
+        let config = self.library.open("jail", reporter)?;
+        Ok(config.is_some_and(|config| config.borrow().section_names().any(|section| &**section == name)))
     }
 
     /// One jail, enabled or not, with filter options added; `None` if its definition is wrong (reported).
     pub fn jail(
         &mut self,
-        _name: &str,
-        _add: &OptionMap,
-        _reporter: &mut Reporter,
+        name: &str,
+        add: &OptionMap,
+        reporter: &mut Reporter,
     ) -> Result<Option<Single>, Error> {
-        todo!()
+        let Some(config) = self.library.open("jail", reporter)? else { return Ok(None) };
+        let mut jail = Jail::new(name, true);
+        if !self.read_jail(&mut jail, &config, add, reporter)? {
+            return Ok(None);
+        }
+        let combined = jail.combined(&mut muted(&mut |_| {})).unwrap_or_default();
+        let definition = jail.filter.as_ref().map(|filter| filter.definition.config.clone());
+        let real = real_options(&combined, definition.as_ref(), add);
+        let commands = jail.commands(true, reporter)?;
+        Ok(Some(Single { stream: stream(commands), real }))
     }
 
     /// One filter with options from `name[options]`, for a jail named `fail2ban-regex-jail`; `None` if it
     /// cannot be read (reported).
     pub fn filter(
         &mut self,
-        _name: &str,
-        _options: &OptionMap,
-        _place: FilterPlace,
-        _backend: &str,
-        _reporter: &mut Reporter,
+        name: &str,
+        options: &OptionMap,
+        place: FilterPlace,
+        backend: &str,
+        reporter: &mut Reporter,
     ) -> Result<Option<Single>, Error> {
-        todo!()
+        let open = match place {
+            FilterPlace::Tree => Filter::open,
+            FilterPlace::Foreign => Filter::open_file,
+        };
+        let Some(mut filter) = open(&mut self.library, name, options.clone(), reporter)? else {
+            return Ok(None);
+        };
+        filter.set_log_type(backend);
+        filter.definition.read(&OptionMap::new(), false, reporter)?;
+        let combined = filter.combined(&mut muted(&mut |_| {}))?;
+        let real = real_options(&combined, Some(&filter.definition.config), options);
+        let mut commands = Vec::new();
+        filter::add_commands(&mut commands, &filter.combined(reporter)?, "fail2ban-regex-jail")?;
+        Ok(Some(Single { stream: stream(commands), real }))
     }
+}
+
+fn stream(commands: Vec<Value>) -> Stream {
+    let origins = vec![Vec::new(); commands.len()];
+    Stream { commands, origins }
+}
+
+/// A reporter that nobody listens to, for what is computed on the side.
+fn muted(sink: &mut dyn FnMut(Message)) -> Reporter<'_> {
+    Reporter { level: u8::MAX, sink }
+}
+
+/// The options that fail2ban-regex shows as real: those given, and two of general interest.
+fn real_options(combined: &OptionMap, definition: Option<&Shared>, given: &OptionMap) -> OptionMap {
+    let names = ["logtype", "datepattern"].into_iter().chain(given.keys().map(String::as_str));
+    let mut real = OptionMap::new();
+    for name in names {
+        let written = || match definition {
+            Some(config) => config.borrow().get("Definition", name, &Variables::default()).ok(),
+            None => Some(Value::None),
+        };
+        if let Some(value) = combined.get(name).cloned().or_else(written) {
+            real.insert(name.to_owned(), value);
+        }
+    }
+    real
+}
+
+fn lookup_error(text: &str) -> Error {
+    Exception::builtin("LookupError", text).into()
 }

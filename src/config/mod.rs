@@ -7,15 +7,29 @@
 //! Everything here follows upstream's reader to the letter, messages included (COMPAT §2): the same
 //! directory must give the same stream.
 
+mod action;
+mod arithmetic;
 pub mod configurator;
+mod definition;
 pub mod dump;
 pub mod duration;
+mod encoding;
+mod filter;
+mod general;
+mod glob;
+mod ini;
+mod interpolate;
+mod jail;
+mod library;
 pub mod message;
 pub mod options;
+mod paths;
+mod raw;
 pub mod split;
 pub mod tags;
 
 pub use configurator::{Configurator, Early, FilterPlace, Overrides, Reading, Request, Single, Stream};
 pub use dump::{dump, dump_pretty};
+pub use general::log_level;
 pub use message::{Error, Message, Origin, Reporter};
 pub use options::OptionMap;

@@ -2,24 +2,241 @@
 
 use super::message::Error;
 use super::options::OptionMap;
+use crate::value::Value;
+use regex_automata::meta::Regex;
+use std::sync::OnceLock;
+
+/// White space as Python's `str.strip` and `\s` understand it: Unicode's, and the four ASCII separators.
+pub fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// Python's `str.strip`.
+pub fn strip(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+/// A character of an option name: `\w`, `-` or `.` (any non-ASCII character but a space counts).
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_-.".contains(c) || !(c.is_ascii() || is_space(c))
+}
 
 /// Splits `name[key=value, …][…]` into name and options (COMPAT §2.5). The error's text is upstream's,
 /// e.g. `unexpected option syntax`.
-pub fn extract_options(_text: &str) -> Result<(String, OptionMap), Error> {
-    todo!()
+pub fn extract_options(text: &str) -> Result<(String, OptionMap), Error> {
+    let syntax = || Error::value("unexpected option syntax");
+    let name_len = text.find('[').unwrap_or(text.len());
+    let (name, list) = text.split_at(name_len);
+    if name.is_empty() {
+        return Err(syntax());
+    }
+    if list.is_empty() {
+        return Ok((name.to_owned(), OptionMap::new()));
+    }
+    let list = list.trim_end_matches(is_space);
+    match list[1..].strip_suffix(']') {
+        Some(list) => Ok((name.to_owned(), parse_options(list)?)),
+        None => Err(syntax()),
+    }
+}
+
+/// The options between the brackets.
+fn parse_options(list: &str) -> Result<OptionMap, Error> {
+    let mut options = OptionMap::new();
+    let mut at = 0;
+    while at < list.len() {
+        let rest = &list[at..];
+        let Some((name, value, after)) = parse_option(rest) else {
+            if rest.strip_prefix(',').unwrap_or(rest).chars().all(is_space) {
+                break;
+            }
+            return Err(Error::value(format!(
+                "expected option, wrong syntax at {}: {}",
+                list[..at].chars().count(),
+                first_chars(rest)
+            )));
+        };
+        let Some(skip) = separator(&rest[after..]) else {
+            return Err(Error::value(format!(
+                "unexpected syntax at {} after option {}: {}",
+                list[..at + after].chars().count(),
+                Value::str(name),
+                first_chars(&rest[after..])
+            )));
+        };
+        options.insert(strip(name).to_owned(), Value::str(strip(value)));
+        at += after + skip;
+    }
+    Ok(options)
+}
+
+/// As much of the wrong text as upstream shows.
+fn first_chars(text: &str) -> String {
+    text.chars().take(25).collect()
+}
+
+/// `name=value` at the start of the text: name, value, and where the value ends.
+fn parse_option(text: &str) -> Option<(&str, &str, usize)> {
+    let start = text.find(|c| !is_space(c))?;
+    let word = |from: usize| {
+        let len = text[from..].find(|c| !is_name_char(c)).unwrap_or(text.len() - from);
+        (len > 0).then_some(from + len)
+    };
+    let mut end = word(start)?;
+    if text[end..].starts_with('?') {
+        end = word(end + 1)?;
+        if !text[end..].starts_with('=') {
+            return None;
+        }
+        end = word(end + 1)?;
+    }
+    let value = text[end..].strip_prefix('=')?;
+    let value_at = end + 1;
+    let name = &text[start..end];
+    for quote in ['"', '\''] {
+        if let Some((quoted, _)) = value.strip_prefix(quote).and_then(|inner| inner.split_once(quote)) {
+            return Some((name, quoted, value_at + quoted.len() + 2));
+        }
+    }
+    let bare = &value[..value.find([',', ']']).unwrap_or(value.len())];
+    Some((name, bare, value_at + bare.len()))
+}
+
+/// Length of what separates two options (`,` or `][`), 0 at the end, `None` for anything else.
+fn separator(text: &str) -> Option<usize> {
+    if text.is_empty() || text == "\n" {
+        return Some(text.len());
+    }
+    if text.starts_with(',') {
+        return Some(1);
+    }
+    let inner = text.strip_prefix(']')?.trim_start_matches(is_space);
+    inner.starts_with('[').then(|| text.len() - inner.len() + 1)
 }
 
 /// Splits a list of `name[options]` at white space outside the brackets (`action = …`).
-pub fn split_with_options(_text: &str) -> Vec<String> {
-    todo!()
+///
+/// What is not well-formed is split at every white space; only a pattern says that briefly.
+pub fn split_with_options(text: &str) -> Vec<String> {
+    static ITEM: OnceLock<Regex> = OnceLock::new();
+    let item = ITEM.get_or_init(|| {
+        let space = r"[\s\x1c-\x1f]";
+        let name = r"[A-Za-z0-9_.\-[^\x00-\x7f\s]]+";
+        let name = format!(r"{name}(?:\?{name}={name})?");
+        let option = format!(r#"{name}=(?:"[^"]*"|'[^']*'|[^,\]]*){space}*(?:,|\]{space}*\[)?{space}*"#);
+        let list = format!(r"{space}*\[{space}*(?:{option})*\]");
+        // The item must be followed by white space or the end; which is stripped off again.
+        let pattern = format!(r"(?:[^\[\s\x1c-\x1f]+(?:{list})?{space}*|[^\s\x1c-\x1f]+)(?:{space}|\z)");
+        Regex::new(&pattern).expect("a constant pattern")
+    });
+    item.find_iter(text).map(|found| strip(&text[found.range()]).to_owned()).collect()
 }
 
 /// Splits at white space and commas; empty words vanish (`ignoreip = …`).
-pub fn split_words(_text: &str) -> Vec<String> {
-    todo!()
+pub fn split_words(text: &str) -> Vec<String> {
+    text.split(|c| c == ',' || is_space(c)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// Python's `shlex.split`: the error's text is `No closing quotation` or `No escaped character`.
-pub fn shell_split(_text: &str) -> Result<Vec<String>, Error> {
-    todo!()
+pub fn shell_split(text: &str) -> Result<Vec<String>, Error> {
+    let mut words = Vec::new();
+    // The word being read; a quoted empty word is a word too.
+    let mut word: Option<String> = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
+            '\\' => {
+                let escaped = chars.next().ok_or_else(|| Error::value("No escaped character"))?;
+                word.get_or_insert_default().push(escaped);
+            }
+            '"' | '\'' => quoted(&mut chars, c, word.get_or_insert_default())?,
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// The rest of a quotation. Between double quotes a backslash escapes only itself and the quote.
+fn quoted(chars: &mut std::str::Chars, quote: char, word: &mut String) -> Result<(), Error> {
+    loop {
+        match chars.next().ok_or_else(|| Error::value("No closing quotation"))? {
+            c if c == quote => return Ok(()),
+            '\\' if quote == '"' => {
+                let escaped = chars.next().ok_or_else(|| Error::value("No escaped character"))?;
+                if escaped != '"' && escaped != '\\' {
+                    word.push('\\');
+                }
+                word.push(escaped);
+            }
+            c => word.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(text: &str) -> String {
+        match extract_options(text) {
+            Ok((name, options)) => {
+                let pairs = options.into_iter().map(|(key, value)| (Value::Str(key), value)).collect();
+                format!("{}: {}", Value::str(name), Value::Dict(pairs))
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn names_with_options() {
+        let cases = [
+            ("sshd", "'sshd': {}"),
+            ("sshd ", "'sshd ': {}"),
+            ("sshd [a=1]", "'sshd ': {'a': '1'}"),
+            ("a[b=1,c=\"2, 3\"][d='x]']", "'a': {'b': '1', 'c': '2, 3', 'd': 'x]'}"),
+            ("a[x?family=inet6=1]", "'a': {'x?family=inet6': '1'}"),
+            ("a[]", "'a': {}"),
+            ("a[ b = 1]", "expected option, wrong syntax at 0:  b = 1"),
+            ("a[b=1,]", "'a': {'b': '1'}"),
+            ("a[b=\"1\"c]", "unexpected syntax at 5 after option 'b': c"),
+            ("a[b=1]]", "unexpected syntax at 3 after option 'b': ]"),
+            ("a[b", "unexpected option syntax"),
+            ("[b=1]", "unexpected option syntax"),
+            ("a[b=1\n, c=2\n]\n", "'a': {'b': '1', 'c': '2'}"),
+            ("a[b=\"x\", ,]", "expected option, wrong syntax at 6:  ,"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(options(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lists() {
+        let cases: &[(&str, &[&str])] = &[
+            ("a b", &["a", "b"]),
+            ("a[x=1, y=\"2 3\"]\n b[z='q w'] ", &["a[x=1, y=\"2 3\"]", "b[z='q w']"]),
+            ("a [x=1]", &["a [x=1]"]),
+            ("a[x=\"1, y]", &["a[x=\"1,", "y]"]),
+            ("a[x=1][y=2] c", &["a[x=1][y=2]", "c"]),
+            ("", &[]),
+        ];
+        for (text, items) in cases {
+            assert_eq!(&split_with_options(text), items, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn shell_words() {
+        let cases: &[(&str, &[&str])] = &[
+            ("_SYSTEMD_UNIT=ssh.service + _COMM=sshd", &["_SYSTEMD_UNIT=ssh.service", "+", "_COMM=sshd"]),
+            (r#"a"b c"d '' "\x\"" \ e"#, &["ab cd", "", "\\x\"", " e"]),
+        ];
+        for (text, words) in cases {
+            assert_eq!(shell_split(text).unwrap(), *words, "{text:?}");
+        }
+        assert_eq!(shell_split("'a").map_err(|e| e.to_string()), Err("No closing quotation".into()));
+        assert_eq!(shell_split("a\\").map_err(|e| e.to_string()), Err("No escaped character".into()));
+    }
 }

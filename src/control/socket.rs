@@ -231,3 +231,131 @@ impl Connection {
         self.closing && !self.wants_write()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::frame::CLOSE;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A folder of the test's own, removed at the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("ferroban-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).expect("the temporary folder is writable");
+            Folder(path)
+        }
+
+        fn socket(&self) -> PathBuf {
+            self.0.join("run/test.sock")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// A connected pair: the client's end and ours.
+    fn pair(listener: &Listener, path: &Path) -> (UnixStream, Connection) {
+        let client = UnixStream::connect(path).unwrap();
+        (client, listener.accept().unwrap().expect("a client waits"))
+    }
+
+    fn message(words: &[&str]) -> Vec<u8> {
+        [pickle::dumps(&Value::strings(words.iter().copied())), END.to_vec()].concat()
+    }
+
+    #[test]
+    fn socket_file_is_private_and_removed() {
+        let folder = Folder::new("private");
+        let path = folder.socket();
+        let listener = Listener::bind(&path, false).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
+        assert!(listener.accept().unwrap().is_none());
+        assert!(matches!(Listener::bind(&path, false), Err(Error::Occupied)));
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn force_replaces_a_stale_file() {
+        let folder = Folder::new("force");
+        let path = folder.socket();
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "not even a socket").unwrap();
+        assert_eq!(Listener::bind(&path, false).unwrap_err().to_string(), "Server already running");
+        Listener::bind(&path, true).unwrap();
+    }
+
+    #[test]
+    fn only_one_level_of_directories_is_made() {
+        let folder = Folder::new("levels");
+        let result = Listener::bind(&folder.0.join("a/b/test.sock"), false);
+        assert!(matches!(result, Err(Error::Directory(..))));
+    }
+
+    #[test]
+    fn requests_arrive_split_and_merged() {
+        let folder = Folder::new("requests");
+        let path = folder.socket();
+        let listener = Listener::bind(&path, false).unwrap();
+        let (mut client, mut connection) = pair(&listener, &path);
+        let bytes = [message(&["ping"]), message(&["status", "a"]), b"?".to_vec(), END.to_vec()].concat();
+        client.write_all(&bytes[..20]).unwrap();
+        assert_eq!(connection.read_ready(), Ok(vec![]));
+        client.write_all(&bytes[20..]).unwrap();
+        let requests = connection.read_ready().unwrap();
+        assert_eq!(requests[..2], [Ok(Value::strings(["ping"])), Ok(Value::strings(["status", "a"]))]);
+        let reason = requests[2].clone().expect_err("not a pickle");
+        connection.send(&"pong".into()).unwrap();
+        connection.send_unreadable(&reason).unwrap();
+        client.write_all(&[CLOSE, END].concat()).unwrap();
+        assert_eq!(connection.read_ready(), Err(Closed::ByPeer));
+        drop(connection);
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        let error = Value::str("ERROR: invalid load key, '?'.");
+        let expected = [pickle::dumps(&"pong".into()), END.to_vec(), pickle::dumps(&error), END.to_vec()];
+        assert_eq!(received, expected.concat());
+    }
+
+    #[test]
+    fn big_replies_wait_for_a_slow_client() {
+        let folder = Folder::new("slow");
+        let path = folder.socket();
+        let listener = Listener::bind(&path, false).unwrap();
+        let (mut client, mut connection) = pair(&listener, &path);
+        let reply = Value::str("x".repeat(4 << 20));
+        connection.send(&reply).unwrap();
+        assert!(connection.wants_write());
+        let reader = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).unwrap();
+            received
+        });
+        while connection.wants_write() {
+            connection.write_ready().unwrap();
+            std::thread::yield_now();
+        }
+        drop(connection);
+        assert_eq!(reader.join().unwrap(), [pickle::dumps(&reply), END.to_vec()].concat());
+    }
+
+    #[test]
+    fn a_client_that_vanishes_is_noticed() {
+        let folder = Folder::new("vanish");
+        let path = folder.socket();
+        let listener = Listener::bind(&path, false).unwrap();
+        let (mut client, mut connection) = pair(&listener, &path);
+        client.write_all(&message(&["ping"])).unwrap();
+        drop(client);
+        // What it asked before is still answered, as far as anybody can.
+        assert_eq!(connection.read_ready().map(|requests| requests.len()), Ok(1));
+        assert!(connection.is_finished());
+        assert!(connection.send(&"pong".into()).is_err());
+    }
+}

@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::logging;
 use crate::control::socket::Listener;
 use crate::level;
-use crate::system::process::{self, Side};
+use crate::system::detach::{self, Side};
 use crate::value::{Exception, Value};
 
 /// See [`Start::configured`].
@@ -46,13 +46,13 @@ pub struct Start {
 pub fn run(start: Start, stream: Option<Value>) -> Result<(), String> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if !start.foreground {
-        let side = process::detach().map_err(|error| format!("Could not create daemon: {error}"))?;
+        let side = detach::detach().map_err(|error| format!("Could not create daemon: {error}"))?;
         if side == Side::Parent {
             return Ok(());
         }
-        process::ignore_hangup();
+        detach::ignore_hangup();
     }
-    process::set_name(&start.pname);
+    detach::set_name(&start.pname);
     open_log(&start)?;
     let log = |text: &str| logging::write_now(level::INFO, "fail2ban.server", text);
     log(&"-".repeat(50));

@@ -323,7 +323,7 @@ impl Engine {
                 }
                 Effect::AlreadyBanned { id, check } => {
                     if let Some(info) = jail.info_of(&id) {
-                        jail.actions.already_banned(info, check, self.now);
+                        jail.actions.already_banned(info, check);
                     }
                 }
                 Effect::Store(id) => {

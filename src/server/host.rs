@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use super::message::{Message, Sender};
 use super::{logging, resolver};
-use crate::action::{Event, Host, Merged};
-use crate::store::Store;
+use crate::action::{Event, Host};
+use crate::store::{Merged, Store};
 use crate::system::names;
-use crate::value::Value;
 
 /// How long a worker waits for the database, at most.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -52,11 +51,7 @@ impl Host for Services {
 
     fn merged_bans(&self, ip: &str, jail: Option<&str>) -> Result<Option<Merged>, String> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let merged = store.and_then(|store| store.merged(ip, jail, DATABASE_PATIENCE));
-        Ok(merged.map(|merged| Merged {
-            matches: merged.matches.into_iter().map(Value::Str).collect(),
-            failures: merged.failures,
-        }))
+        Ok(store.and_then(|store| store.merged(ip, jail, DATABASE_PATIENCE)))
     }
 
     fn host_of(&self, ip: &str) -> Option<String> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::logging;
-use crate::action::{self, BanInfo, JailActions, JailState};
-use crate::address::{Address, Family};
+use crate::action::{BanInfo, JailActions, JailState};
+use crate::address::Address;
 use crate::bans::Ban;
 use crate::config::duration::Number;
 use crate::failures::Ticket;
@@ -103,15 +103,14 @@ impl Running {
             _ => ban.id.clone(),
         };
         BanInfo {
-            id: ban.id.to_string(),
-            family: family(&ip),
-            ip: ip.to_string(),
+            id: ban.id.clone(),
+            ip,
             time: ban.ticket.time,
             bantime: ban.bantime.map(|seconds| seconds as i64),
             bancount: ban.ticket.ban_count,
             failures: ban.ticket.failures,
-            matches: ban.ticket.matches.iter().map(MatchLine::value).collect(),
-            data: ban.ticket.data.iter().map(|(key, item)| (key.to_owned(), item.value())).collect(),
+            matches: ban.ticket.matches.clone(),
+            data: ban.ticket.data.clone(),
             restored: ban.restored,
             jail: self.state(),
         }
@@ -202,14 +201,6 @@ pub(super) fn write_log_effects(effects: &mut Vec<Effect>) {
         }
         _ => true,
     });
-}
-
-fn family(address: &Address) -> action::Family {
-    match address.family() {
-        Some(Family::Inet4) => action::Family::Inet4,
-        Some(Family::Inet6) => action::Family::Inet6,
-        None => action::Family::None,
-    }
 }
 
 /// A ban as the database keeps it (COMPAT §10).

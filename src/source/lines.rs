@@ -70,6 +70,25 @@ impl LineEnd {
         text.chunks_exact(unit).rposition(|c| c == feed).map_or(0, |n| (n + 1) * unit)
     }
 
+    /// Length of the lines that start before offset `at` of `block`, complete lines.
+    pub fn from(self, block: &[u8], at: usize) -> usize {
+        let unit = self.unit();
+        let at = at.next_multiple_of(unit);
+        if at >= block.len() {
+            return block.len();
+        }
+        // The line that holds the unit before `at` is the last one.
+        let before = at.saturating_sub(unit);
+        before + self.first(&block[before..]).unwrap_or(block.len() - before)
+    }
+
+    /// Writes a line end over the last bytes of a line that was cut.
+    pub fn terminate(self, line: &mut [u8]) {
+        let whole = line.len() - line.len() % self.unit();
+        let feed = self.feed();
+        line[whole - feed.len()..whole].copy_from_slice(feed);
+    }
+
     /// Number of lines of a block of complete lines.
     pub fn count(self, block: &[u8]) -> usize {
         match self {

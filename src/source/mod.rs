@@ -6,12 +6,24 @@
 //! jails is read once.
 //!
 //! * [`sources`] the owner of it all
+//! * `files` all watched files · `tailed` one file by name · `file` one inode · `watch` what the kernel reports
+//! * `seek` where the first read begins
 //! * [`lines`] where a line ends; splitting blocks into lines
 //! * [`event`] what the sink receives
 
+mod book;
 pub mod event;
+mod file;
+mod files;
 pub mod lines;
+#[cfg(test)]
+mod model;
+mod seek;
 pub mod sources;
+mod tailed;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 pub use event::{Added, Backend, Error, Event, JailId, Mark, Message, Position, Reader, Stats, Stored};
 pub use lines::{LineEnd, split};

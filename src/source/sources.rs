@@ -1,27 +1,44 @@
 //! The owner of all sources.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::event::epoll;
+
+use super::book::Book;
+use super::files::Files;
+use super::seek::DateOf;
 use super::{Added, Backend, Error, Event, JailId, LineEnd, Message, Position, Stats, Stored};
 
 /// All log sources of all jails. Belongs to the engine thread; no call blocks for longer than
 /// reading what is already there.
 #[derive(Debug)]
-pub struct Sources {}
+pub struct Sources {
+    poll: OwnedFd,
+    book: Book,
+    files: Files,
+    watching: bool,
+}
 
 impl Sources {
     /// Fails only if the kernel gives no descriptors.
     pub fn new() -> io::Result<Self> {
-        todo!()
+        Ok(Sources {
+            poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            book: Book::default(),
+            files: Files::new(),
+            watching: false,
+        })
     }
 
     /// The line end of a jail's log encoding (`set JAIL logencoding`), for its present and later files.
     pub fn set_line_end(&mut self, jail: JailId, line_end: LineEnd) {
-        let _ = (jail, line_end);
-        todo!()
+        let settings = self.book.jails.entry(jail).or_default();
+        if std::mem::replace(&mut settings.line_end, line_end) != line_end {
+            self.files.set_line_end(jail, line_end, &mut self.book);
+        }
     }
 
     /// `set JAIL addlogpath PATH head|tail`. The file must exist and be openable. Nothing is read
@@ -36,20 +53,26 @@ impl Sources {
         tail: bool,
         stored: Option<&Stored>,
     ) -> Result<Added, Error> {
-        let _ = (jail, path, backend, tail, stored);
-        todo!()
+        let added = self.files.add(jail, path, backend, tail, stored, &mut self.book)?;
+        self.poll_watcher();
+        Ok(added)
+    }
+
+    /// The watcher exists from the first file on that needs it.
+    fn poll_watcher(&mut self) {
+        if let (false, Some(watcher)) = (self.watching, &self.files.watcher) {
+            self.watching = add_to_poll(&self.poll, watcher).is_ok();
+        }
     }
 
     /// `set JAIL dellogpath PATH`: where reading ended; `None` if it was not watched (no error upstream either).
     pub fn remove_file(&mut self, jail: JailId, path: &Path) -> Option<Position> {
-        let _ = (jail, path);
-        todo!()
+        self.files.remove(jail, path, &mut self.book)
     }
 
     /// `get JAIL logpath`, in order of addition.
     pub fn files(&self, jail: JailId) -> Vec<PathBuf> {
-        let _ = jail;
-        todo!()
+        self.files.paths(jail)
     }
 
     /// Gives a jail the source that its backend names: `systemd`, `kmsg` or `nflog`, with the
@@ -88,63 +111,71 @@ impl Sources {
     /// `from` is now − findtime in Unix seconds: a file's first read starts there, found by
     /// bisection with `date_of` (the date of a raw line, if it has one), unless it was added with
     /// `tail`; a journal's first read starts at the later of `from` and the stored time.
-    pub fn start(
-        &mut self,
-        jail: JailId,
-        from: f64,
-        now: f64,
-        date_of: &mut dyn FnMut(&[u8]) -> Option<f64>,
-    ) {
-        let _ = (jail, from, now, date_of);
-        todo!()
+    pub fn start(&mut self, jail: JailId, from: f64, now: f64, date_of: DateOf<'_>) {
+        self.book.set_now(now);
+        self.files.start(jail, from, date_of, &mut self.book);
     }
 
     /// `set JAIL idle on|off`: an idle jail keeps its positions and is delivered nothing.
     pub fn set_idle(&mut self, jail: JailId, idle: bool) {
-        let _ = (jail, idle);
-        todo!()
+        self.book.jails.entry(jail).or_default().idle = idle;
+        self.files.set_idle(jail, idle, self.book.now);
     }
 
     /// Removes a jail with all its sources; returns its last positions.
     pub fn remove_jail(&mut self, jail: JailId) -> Vec<Position> {
-        let _ = jail;
-        todo!()
+        let positions = self.files.remove_jail(jail, &mut self.book);
+        self.book.jails.remove(&jail);
+        positions
+    }
+
+    /// Whether [`Sources::changed_positions`] would return something.
+    pub fn positions_changed(&self) -> bool {
+        self.book.moved
     }
 
     /// Positions that changed since the last call, to be stored (at most every 10 s, COMPAT §6).
     pub fn changed_positions(&mut self) -> Vec<(JailId, Position)> {
-        todo!()
+        self.book.moved = false;
+        self.files.changed_positions()
     }
 
     /// Counters of a jail.
     pub fn stats(&self, jail: JailId) -> Stats {
-        let _ = jail;
-        todo!()
+        self.book.jails.get(&jail).map(|j| j.stats).unwrap_or_default()
     }
 
     /// How long the engine may wait for the descriptor; `None` if nothing is due at any time.
     pub fn next_timeout(&self, now: f64) -> Option<Duration> {
-        let _ = now;
-        todo!()
+        let now = now + self.book.ahead();
+        let due = self.files.due_in(now)?;
+        Some(Duration::from_secs_f64(due.clamp(0.0, 3600.0)))
     }
 
     /// Reads what there is, up to a bounded amount; true if there is more, so that the engine may
     /// answer commands in between. Call it when the descriptor is readable, when
     /// [`Sources::next_timeout`] has passed, and after it returned true.
     pub fn process(&mut self, now: f64, sink: &mut dyn FnMut(Event<'_>)) -> bool {
-        let _ = (now, sink);
-        todo!()
+        self.book.set_now(now);
+        let more = self.files.process(&mut self.book, sink);
+        self.poll_watcher();
+        more
     }
 
     /// Messages for the log since the last call, in order. Any call may leave some.
     pub fn take_messages(&mut self) -> Vec<Message> {
-        todo!()
+        std::mem::take(&mut self.book.messages)
     }
 }
 
 impl AsFd for Sources {
     /// Readable when [`Sources::process`] has something to do.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        todo!()
+        self.poll.as_fd()
     }
+}
+
+/// Makes the one descriptor readable when `source` is.
+fn add_to_poll(poll: &OwnedFd, source: impl AsFd) -> rustix::io::Result<()> {
+    epoll::add(poll, source, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
 }

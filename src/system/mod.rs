@@ -1,9 +1,11 @@
 //! The only unsafe code.
 //!
+//! - [`detach`]: becoming a daemon
 //! - [`inherit`]: sockets handed over by systemd
 //! - [`names`]: host names and this machine's addresses
-//! - [`process`]: becoming a daemon
+//! - [`process`]: child processes in their own session
 
+pub mod detach;
 pub mod inherit;
 pub mod names;
 pub mod process;

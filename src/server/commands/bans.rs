@@ -147,7 +147,7 @@ impl Engine {
     pub(super) fn unban_all(&mut self, only: Option<&str>) -> i64 {
         let names: Vec<String> =
             self.jails.keys().filter(|name| only.is_none_or(|only| only == *name)).cloned().collect();
-        let (now, store) = (self.now, self.store.clone());
+        let store = self.store.clone();
         let mut count = 0;
         for name in names {
             let token = self.token();
@@ -155,7 +155,7 @@ impl Engine {
             let over = jail.core.bans.take_all();
             count += over.len() as i64;
             let (infos, state) = (jail.infos(&over), jail.state());
-            jail.actions.flush(infos, now, state);
+            jail.actions.flush(infos, state);
             jail.actions.barrier(token);
             self.await_token(token);
             if let Some(store) = &store {

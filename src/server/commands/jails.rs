@@ -168,7 +168,7 @@ impl Engine {
         let now = self.now;
         let jail = self.jail_mut(name)?;
         jail.started = true;
-        jail.actions.start(now, jail.state());
+        jail.actions.start(jail.state());
         let core = &jail.core;
         let query = RestoreQuery {
             jail: name.to_owned(),
@@ -237,7 +237,7 @@ impl Engine {
 
     /// Takes a jail away: its bans end and its actions stop. The present command waits for that.
     pub(super) fn stop_jail(&mut self, name: &str) {
-        let (now, token) = (self.now, self.token());
+        let token = self.token();
         let Some(mut jail) = self.jails.shift_remove(name) else { return };
         let files = self.sources.files(jail.id);
         for position in self.sources.remove_jail(jail.id) {
@@ -250,7 +250,7 @@ impl Engine {
         let state = jail.state();
         let bans = jail.core.bans.take_all();
         let infos = jail.infos(&bans);
-        jail.actions.stop(infos, now, state);
+        jail.actions.stop(infos, state);
         jail.actions.barrier(token);
         self.stopping.insert(token, name.to_owned());
         self.await_token(token);
@@ -345,12 +345,11 @@ impl Engine {
     }
 
     fn finish_reload(&mut self, name: &str) {
-        let now = self.now;
         let Some(jail) = self.jails.get_mut(name) else { return };
         let files = jail.reload_files.take().unwrap_or_default();
         let state = jail.state();
         let infos = jail.infos(jail.core.bans.iter());
-        jail.actions.reload_end(|| infos, now, state);
+        jail.actions.reload_end(|| infos, state);
         let id = jail.id;
         for file in files {
             if let Some(position) = self.sources.remove_file(id, &file) {

@@ -1,0 +1,257 @@
+//! `%(name)s` interpolation (COMPAT §2.3).
+
+use super::ini::{DEFAULT, Section};
+use super::message::{Error, ParserError};
+use super::options::OptionMap;
+use super::raw::{Config, KNOWN};
+use crate::value::{Exception, Value};
+use std::collections::HashMap;
+
+/// Values that precede those of the section: parameters of a filter or an action and options of its jail.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(HashMap<String, Value>);
+
+impl Variables {
+    pub fn new(options: &OptionMap) -> Self {
+        let text = |value: &Value| match value {
+            Value::None => Value::None,
+            value => Value::Str(value.to_text()),
+        };
+        Variables(options.iter().map(|(name, value)| (name.to_lowercase(), text(value))).collect())
+    }
+}
+
+/// How deep interpolated values may contain further interpolations.
+const MAX_DEPTH: u32 = 10;
+
+impl Config {
+    /// The value of an option, interpolated.
+    pub fn get(&self, section: &str, option: &str, variables: &Variables) -> Result<Value, Error> {
+        let own = self.section(section)?;
+        let option = option.to_lowercase();
+        let found = variables.0.get(&option).or_else(|| self.lookup(own, &option));
+        match found {
+            None => Err(ParserError::NoOption { option, section: section.to_owned() }.into()),
+            Some(Value::None) => Ok(Value::None),
+            Some(Value::Str(text)) if !text.contains('%') => Ok(Value::Str(text.clone())),
+            Some(Value::Str(text)) => {
+                let scope = Scope { config: self, section, own, option: &option, variables };
+                let mut out = String::new();
+                scope.interpolate(text, &Layer { names: Vec::new(), outer: None }, 1, &mut out)?;
+                Ok(Value::Str(out))
+            }
+            Some(other) => Err(not_text(other)),
+        }
+    }
+
+    /// As [`Config::get`], but a name like `section/option` or `known/option` is looked for there first.
+    pub fn get_from_any(&self, section: &str, option: &str, variables: &Variables) -> Result<Value, Error> {
+        if let Some((foreign, name)) = split_reference(option) {
+            let known = format!("{KNOWN}{section}");
+            let places = match foreign.to_lowercase().as_str() {
+                "known" => vec![known.as_str(), section],
+                "default" => vec![DEFAULT],
+                _ => vec![foreign],
+            };
+            for place in places {
+                match self.get(place, name, &Variables::default()) {
+                    Err(Error::Parser(ParserError::NoSection(_) | ParserError::NoOption { .. })) => {}
+                    found => return found,
+                }
+            }
+        }
+        self.get(section, option, variables)
+    }
+
+    /// The section's own options; `DEFAULT` has none besides the defaults.
+    fn section(&self, name: &str) -> Result<Option<&Section>, ParserError> {
+        match self.sections.get(name) {
+            None if name != DEFAULT => Err(ParserError::NoSection(name.to_owned())),
+            own => Ok(own),
+        }
+    }
+
+    fn lookup<'a>(&'a self, own: Option<&'a Section>, option: &str) -> Option<&'a Value> {
+        let entry = own.and_then(|own| own.get(option)).or_else(|| self.defaults.get(option));
+        entry.map(|entry| &entry.value)
+    }
+}
+
+/// `section/option` as it may stand in a `<tag>`.
+fn split_reference(name: &str) -> Option<(&str, &str)> {
+    let (section, option) = name.split_once('/')?;
+    let valid = !section.is_empty() && section.chars().all(is_section_char);
+    (valid && !option.is_empty() && !option.contains(|c| c == '>' || super::split::is_space(c)))
+        .then_some((section, option))
+}
+
+fn is_section_char(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '-'
+}
+
+/// Python stumbles over values that are not text.
+fn not_text(value: &Value) -> Error {
+    let class = match value {
+        Value::Int(_) => "int",
+        Value::Bool(_) => "bool",
+        _ => "NoneType",
+    };
+    Exception::builtin("TypeError", format!("argument of type '{class}' is not iterable")).into()
+}
+
+/// Where names of one option's value are looked up.
+struct Scope<'a> {
+    config: &'a Config,
+    section: &'a str,
+    own: Option<&'a Section>,
+    option: &'a str,
+    variables: &'a Variables,
+}
+
+/// References to other sections that were resolved on the way down to the present depth.
+struct Layer<'a> {
+    names: Vec<(&'a str, &'a Value)>,
+    outer: Option<&'a Layer<'a>>,
+}
+
+impl<'a> Layer<'a> {
+    fn find(&self, name: &str) -> Option<&'a Value> {
+        let here = self.names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        here.or_else(|| self.outer.and_then(|outer| outer.find(name)))
+    }
+}
+
+impl<'a> Scope<'a> {
+    fn interpolate(&self, text: &str, outer: &Layer, depth: u32, out: &mut String) -> Result<(), Error> {
+        if depth > MAX_DEPTH {
+            return Err(self.error(&format!(
+                "Recursion limit exceeded in value substitution: option {} in section {} contains an \
+                 interpolation key which cannot be substituted in {MAX_DEPTH} steps. Raw value: {}",
+                Value::str(self.option),
+                Value::str(self.section),
+                self.raw(text)
+            )));
+        }
+        let layer = self.references(text, outer);
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(b'%', rest.as_bytes()) {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix("%%") {
+                out.push('%');
+                rest = after;
+                continue;
+            }
+            let (name, after) = self.reference(rest)?;
+            rest = after;
+            self.insert(&name, text, &layer, depth, out)?;
+        }
+        out.push_str(rest);
+        Ok(())
+    }
+
+    /// The name in `%(name)s` at the start of the text, and what follows.
+    fn reference<'t>(&self, text: &'t str) -> Result<(String, &'t str), Error> {
+        let Some(inner) = text.strip_prefix("%(") else {
+            return Err(
+                self.error(&format!("'%' must be followed by '%' or '(', found: {}", Value::str(text)))
+            );
+        };
+        match inner.split_once(')') {
+            Some((name, after)) if !name.is_empty() && after.starts_with('s') => {
+                Ok((name.to_lowercase(), &after[1..]))
+            }
+            _ => Err(self.error(&format!("bad interpolation variable reference {}", Value::str(text)))),
+        }
+    }
+
+    fn insert(
+        &self,
+        name: &str,
+        text: &str,
+        layer: &Layer,
+        depth: u32,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        if name == "__name__" {
+            // The section's name is text like any other.
+            return self.insert_text(self.section, layer, depth, out);
+        }
+        match self.find(name, layer) {
+            Some(Value::Str(value)) => self.insert_text(value, layer, depth, out),
+            Some(other) => Err(not_text(other)),
+            None => Err(self.error(&format!(
+                "Bad value substitution: option {} in section {} contains an interpolation key {} \
+                 which is not a valid option name. Raw value: {}",
+                Value::str(self.option),
+                Value::str(self.section),
+                Value::str(name),
+                self.raw(text)
+            ))),
+        }
+    }
+
+    fn insert_text(&self, value: &str, layer: &Layer, depth: u32, out: &mut String) -> Result<(), Error> {
+        if value.contains('%') {
+            return self.interpolate(value, layer, depth + 1, out);
+        }
+        out.push_str(value);
+        Ok(())
+    }
+
+    fn find(&self, name: &str, layer: &Layer<'a>) -> Option<&'a Value> {
+        let variable = || self.variables.0.get(name);
+        layer.find(name).or_else(variable).or_else(|| self.config.lookup(self.own, name))
+    }
+
+    /// Resolves the references of a text to other sections (`%(section/option)s`); names that some option
+    /// in scope already has are not resolved.
+    fn references<'l>(&self, text: &'l str, outer: &'l Layer<'l>) -> Layer<'l>
+    where
+        'a: 'l,
+    {
+        let mut layer = Layer { names: Vec::new(), outer: Some(outer) };
+        let mut rest = text;
+        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"%(") {
+            rest = &rest[at + 2..];
+            let Some((name, section, option, len)) = foreign_reference(rest) else { continue };
+            rest = &rest[len..];
+            if self.find(name, &layer).is_none() {
+                if let Some(value) = self.foreign(section, option) {
+                    layer.names.push((name, value));
+                }
+            }
+        }
+        layer
+    }
+
+    /// The raw value of another section's option, else the default. An unknown section has nothing.
+    fn foreign(&self, section: &str, option: &str) -> Option<&'a Value> {
+        let options = match section.to_lowercase().as_str() {
+            "default" => None,
+            "known" => self.config.sections.get(format!("{KNOWN}{}", self.section).as_str()),
+            _ => Some(self.config.sections.get(section)?),
+        };
+        self.config.lookup(options, option)
+    }
+
+    /// The option's value as written, for messages (`text` if the option is not written anywhere).
+    fn raw(&self, text: &str) -> String {
+        match self.config.lookup(self.own, self.option) {
+            Some(value) => value.to_string(),
+            None => Value::str(text).to_string(),
+        }
+    }
+
+    fn error(&self, text: &str) -> Error {
+        ParserError::Text(text.to_owned()).into()
+    }
+}
+
+/// `section/option)s` at the start of the text: the whole name, its two parts, and the length taken.
+fn foreign_reference(text: &str) -> Option<(&str, &str, &str, usize)> {
+    let slash = text.find(|c| !is_section_char(c)).filter(|&at| at > 0 && text[at..].starts_with('/'))?;
+    let end = text.find(')').filter(|&end| end > slash + 1)?;
+    let name = &text[..end];
+    text[end + 1..].starts_with('s').then(|| (name, &name[..slash], &name[slash + 1..], end + 2))
+}

@@ -1,0 +1,83 @@
+//! Configuration merged from its files, as typed: includes, overrides, `known` values (COMPAT §2.1–2.2).
+
+use super::ini::{Entry, File, Section};
+use super::options::OptionMap;
+use indexmap::IndexMap;
+use std::rc::Rc;
+
+/// Prefix of the hidden sections that keep the last overridden values of a section.
+pub const KNOWN: &str = "KNOWN/";
+
+/// One configuration (`jail`, `filter.d/sshd`, …): everything its files say, uninterpreted.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub defaults: Section,
+    pub sections: IndexMap<Rc<str>, Section>,
+}
+
+impl Config {
+    /// Lays a file over what was read before.
+    pub fn merge(&mut self, file: &File) {
+        merge_options(&mut self.defaults, file.defaults.iter().map(|(name, entry)| (name.clone(), entry)));
+        for (name, options) in &file.sections {
+            match conditional(name) {
+                // `[Init?family=inet6]` adds to `[Init]` the options `name?family=inet6`.
+                Some((name, condition)) => {
+                    let options = options.iter().filter(|(option, _)| &***option != "__name__");
+                    let options: Section = options
+                        .map(|(option, entry)| (Rc::from(format!("{option}{condition}")), entry.clone()))
+                        .collect();
+                    self.merge_section(&Rc::from(name), &options);
+                }
+                None => self.merge_section(name, options),
+            }
+        }
+    }
+
+    fn merge_section(&mut self, name: &Rc<str>, options: &Section) {
+        let Some(section) = self.sections.get_mut(name) else {
+            self.sections.insert(name.clone(), options.clone());
+            return;
+        };
+        let overridden: Vec<(Rc<str>, Entry)> = section
+            .iter()
+            .filter(|(option, _)| options.contains_key(*option))
+            .map(|(option, entry)| (option.clone(), entry.clone()))
+            .collect();
+        merge_options(section, options.iter().map(|(option, entry)| (option.clone(), entry)));
+        self.sections.entry(Rc::from(format!("{KNOWN}{name}"))).or_default().extend(overridden);
+    }
+
+    /// Adds computed options to a section, their names prefixed (unless they are already).
+    pub fn add_options(&mut self, section: &str, options: &OptionMap, prefix: &str) {
+        let section = self.sections.entry(Rc::from(section)).or_default();
+        for (name, value) in
+            options.iter().filter(|(name, _)| !name.starts_with(prefix) && *name != "__name__")
+        {
+            section.insert(Rc::from(format!("{prefix}{name}")), Entry::computed(value.clone()));
+        }
+    }
+
+    /// Names of the sections, without the hidden ones.
+    pub fn section_names(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.sections.keys().filter(|name| !name.starts_with(KNOWN))
+    }
+
+    /// Whether the section itself, not the defaults, has the option.
+    pub fn has_own(&self, section: &str, option: &str) -> bool {
+        self.sections.get(section).is_some_and(|options| options.contains_key(option))
+    }
+}
+
+fn merge_options<'a>(into: &mut Section, options: impl Iterator<Item = (Rc<str>, &'a Entry)>) {
+    for (name, entry) in options {
+        into.insert(name, entry.clone());
+    }
+}
+
+/// `name?condition` split before the question mark.
+pub fn conditional(name: &str) -> Option<(&str, &str)> {
+    let at = name.find('?').filter(|&at| at > 0 && at + 1 < name.len())?;
+    let (name, condition) = name.split_at(at);
+    name.chars().all(|c| c.is_alphanumeric() || c == '_').then_some((name, condition))
+}
