@@ -4,10 +4,21 @@
 //! - [`FailRegex`]: a `failregex`, `ignoreregex` or `prefregex`: tags expanded, identifiers known.
 //! - [`PatternSet`]: which of a jail's expressions can match a line at all.
 
+mod ast;
+mod charset;
+mod compile;
 mod failregex;
+mod first;
+mod follow;
+mod parse;
 mod prefilter;
+mod program;
 mod regex;
+mod search;
 mod tags;
+mod unicode;
+mod unicode_tables;
+mod vm;
 
 pub use failregex::{Data, FailRegex, FailRegexError, GroupValue, Origin, Role, UseDns};
 pub use prefilter::PatternSet;

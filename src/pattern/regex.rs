@@ -3,6 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::compile::compile;
+use super::parse::parse;
+use super::program::Program;
+use super::search;
+use super::vm::{Scratch, UNSET};
+
+/// Steps the matcher may take (each a few nanoseconds): some for any text, some for each byte.
+const STEPS: u64 = 2_000_000;
+
 /// The flags given to `re.compile`; flags inside the pattern add to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
@@ -70,7 +79,7 @@ pub struct Regex(Arc<Compiled>);
 struct Compiled {
     pattern: String,
     names: Vec<Option<String>>,
-    engine: fancy_regex::Regex,
+    program: Program,
 }
 
 impl fmt::Debug for Regex {
@@ -82,21 +91,9 @@ impl fmt::Debug for Regex {
 impl Regex {
     /// Compiles a pattern as Python's `re.compile(pattern, flags)` does.
     pub fn new(pattern: &str, flags: Flags) -> Result<Regex, Error> {
-        let mut prefix = String::new();
-        for (on, c) in
-            [(flags.ignore_case, 'i'), (flags.multiline, 'm'), (flags.dot_all, 's'), (flags.verbose, 'x')]
-        {
-            if on {
-                prefix.push(c);
-            }
-        }
-        let text = match prefix.is_empty() {
-            true => pattern.to_owned(),
-            false => format!("(?{prefix}){pattern}"),
-        };
-        let engine = fancy_regex::Regex::new(&text).map_err(|e| Error { reason: e.to_string() })?;
-        let names = engine.capture_names().map(|n| n.map(str::to_owned)).collect();
-        Ok(Regex(Arc::new(Compiled { pattern: pattern.to_owned(), names, engine })))
+        let parsed = parse(pattern, flags).map_err(|reason| Error { reason })?;
+        let program = compile(&parsed.root, parsed.names.len());
+        Ok(Regex(Arc::new(Compiled { pattern: pattern.to_owned(), names: parsed.names, program })))
     }
 
     /// The pattern as it was given.
@@ -124,19 +121,26 @@ impl Regex {
     /// `text` must be valid UTF-8 and `start` a character boundary; on other bytes the result is
     /// unspecified, but nothing panics. `caps` holds the groups if the answer is `true`.
     pub fn search(&self, text: &[u8], start: usize, caps: &mut Captures) -> Result<bool, StepLimit> {
-        caps.slots.clear();
-        let Ok(text) = std::str::from_utf8(text) else { return Ok(false) };
-        let found = self.0.engine.captures_from_pos(text, start).map_err(|_| StepLimit)?;
-        let Some(found) = found else { return Ok(false) };
-        for i in 0..found.len() {
-            caps.slots.push(found.get(i).map(|m| (m.start(), m.end())));
-        }
-        Ok(true)
+        self.run(text, caps, |program, scratch| search::search(program, text, start, scratch, STEPS))
     }
 
     /// `re.match(text, start)`: a match that begins exactly at byte `start`.
     pub fn match_at(&self, text: &[u8], start: usize, caps: &mut Captures) -> Result<bool, StepLimit> {
-        Ok(self.search(text, start, caps)? && caps.get(0).is_some_and(|(s, _)| s == start))
+        self.run(text, caps, |program, scratch| search::match_at(program, text, start, scratch, STEPS))
+    }
+
+    fn run(
+        &self,
+        text: &[u8],
+        caps: &mut Captures,
+        search: impl FnOnce(&Program, &mut Scratch) -> Result<bool, StepLimit>,
+    ) -> Result<bool, StepLimit> {
+        caps.valid = false;
+        if text.len() >= UNSET as usize {
+            return Err(StepLimit);
+        }
+        caps.valid = search(&self.0.program, &mut caps.scratch)?;
+        Ok(caps.valid)
     }
 
     /// Engine and required literals, for `fail2ban-regex --profile`.
@@ -149,7 +153,9 @@ impl Regex {
 /// patterns), so that searching does not allocate.
 #[derive(Clone, Debug, Default)]
 pub struct Captures {
-    slots: Vec<Option<(usize, usize)>>,
+    scratch: Scratch,
+    /// The slots are those of a match.
+    valid: bool,
 }
 
 impl Captures {
@@ -161,6 +167,9 @@ impl Captures {
     /// Byte range of group `i` (0 = whole match) of the last successful search; `None` if the
     /// group did not take part or does not exist.
     pub fn get(&self, i: usize) -> Option<(usize, usize)> {
-        self.slots.get(i).copied().flatten()
+        let start = *self.scratch.slots.get(2 * i)?;
+        let end = *self.scratch.slots.get(2 * i + 1)?;
+        let set = self.valid && start != UNSET && end != UNSET && start <= end;
+        set.then_some((start as usize, end as usize))
     }
 }

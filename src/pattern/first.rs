@@ -1,0 +1,78 @@
+//! What each instruction's way to a match can begin with.
+
+use super::charset::First;
+use super::program::{Inst, Position, Program};
+
+/// Computes it for every instruction, and stores it where the matcher decides by it.
+pub(super) fn compute(program: &mut Program) -> Vec<First> {
+    let mut firsts = vec![First::default(); program.insts.len() + 1];
+    loop {
+        let mut changed = false;
+        for pc in (0..program.insts.len()).rev() {
+            let first = firsts[pc].or(of(program, pc, &firsts));
+            changed |= first != firsts[pc];
+            firsts[pc] = first;
+        }
+        if !changed {
+            break;
+        }
+    }
+    for split in &mut program.splits {
+        split.firsts = split.ways.map(|way| firsts[way as usize]);
+    }
+    for branch in &mut program.branches {
+        for (way, first) in &mut branch.ways {
+            *first = firsts[*way as usize];
+        }
+    }
+    for (pc, inst) in program.insts.iter().enumerate() {
+        if let Inst::Look(index) = inst {
+            let look = &mut program.looks[*index as usize];
+            if look.behind.is_none() {
+                look.first = firsts[pc + 1];
+            }
+        }
+    }
+    firsts
+}
+
+fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
+    let next = firsts[pc + 1];
+    match &program.insts[pc] {
+        Inst::Match | Inst::LookEnd | Inst::Backref { .. } => First::ALL,
+        Inst::Fail => First::default(),
+        Inst::Byte(byte) => First::of_char(char::from(*byte)),
+        Inst::Bytes(bytes) => {
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            text.chars().next().map_or(First::ALL, First::of_char)
+        }
+        Inst::Class(class) => program.classes[*class as usize].first(),
+        Inst::At(position) => match position {
+            Position::TextEnd => next.and(First::END),
+            Position::LastLineEnd | Position::LineEnd => next.and(First::LINE_END),
+            _ => next,
+        },
+        Inst::Save(_) | Inst::LoopStart(_) | Inst::AtomicEnd | Inst::Atomic { .. } => next,
+        Inst::Jump(to) => firsts[*to as usize],
+        Inst::Split(index) => {
+            let [a, b] = program.splits[*index as usize].ways;
+            firsts[a as usize].or(firsts[b as usize])
+        }
+        Inst::Branch(index) => {
+            let ways = &program.branches[*index as usize].ways;
+            ways.iter().fold(First::default(), |first, (way, _)| first.or(firsts[*way as usize]))
+        }
+        Inst::Run(index) => {
+            let run = &program.runs[*index as usize];
+            let class = program.classes[run.class as usize].first();
+            if run.min == 0 { class.or(next) } else { class }
+        }
+        Inst::LoopNext(index) => next.or(firsts[program.loops[*index as usize].exit as usize]),
+        Inst::Look(index) => {
+            let look = &program.looks[*index as usize];
+            let after = firsts[look.end as usize];
+            if look.negated || look.behind.is_some() { after } else { after.and(next) }
+        }
+        Inst::Conditional { yes, no, .. } => firsts[*yes as usize].or(firsts[*no as usize]),
+    }
+}

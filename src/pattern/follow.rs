@@ -1,0 +1,93 @@
+//! Short cuts: what follows a run, and where a search can begin.
+
+use super::charset::First;
+use super::program::{Follow, Inst, Literal, NO_LIMIT, Position, Program, RunKind, Start};
+
+/// Fills in the runs' `follow` and the program's `start`.
+pub(super) fn fill_in(program: &mut Program, firsts: &[First]) {
+    for pc in 0..program.insts.len() {
+        if let Inst::Run(index) = program.insts[pc] {
+            let class = program.runs[index as usize].class;
+            let class = program.classes[class as usize].first();
+            let follow = follow(program, pc + 1, class, firsts[pc + 1]);
+            let run = &mut program.runs[index as usize];
+            if !matches!(run.follow, Follow::Longest) {
+                run.follow = follow;
+            }
+        }
+    }
+    program.start = start(program, firsts);
+}
+
+fn follow(program: &Program, next: usize, class: First, first: First) -> Follow {
+    if class.is_disjoint(first) {
+        return Follow::Longest;
+    }
+    match literal_at(program, next) {
+        Some(literal) => Follow::Literal(Literal::new(&literal)),
+        None if first.is_all() => Follow::Any,
+        None => Follow::First(first),
+    }
+}
+
+/// The text that must stand where instruction `pc` begins.
+fn literal_at(program: &Program, pc: usize) -> Option<Vec<u8>> {
+    match &program.insts[pc] {
+        Inst::Save(_) => literal_at(program, pc + 1),
+        Inst::Jump(to) if *to as usize > pc => literal_at(program, *to as usize),
+        Inst::Byte(byte) => Some(vec![*byte]),
+        Inst::Bytes(bytes) => Some(bytes.to_vec()),
+        _ => None,
+    }
+}
+
+fn start(program: &Program, firsts: &[First]) -> Start {
+    if let Some(start) = fixed_start(program, 0) {
+        return start;
+    }
+    if let Some(literal) = literal_at(program, 0) {
+        let skip = matches!(program.insts[0], Inst::Byte(_) | Inst::Bytes(_));
+        return Start::Literal { literal: Literal::new(&literal), skip };
+    }
+    if let Some(few) = firsts[0].few_bytes() {
+        match few.as_slice() {
+            &[a] => return Start::Byte1(a),
+            &[a, b] => return Start::Byte2(a, b),
+            &[a, b, c] => return Start::Byte3(a, b, c),
+            _ => {}
+        }
+    }
+    match firsts[0].is_all() {
+        true => Start::Anywhere,
+        false => Start::First(firsts[0]),
+    }
+}
+
+/// Starts that do not depend on what the text contains.
+fn fixed_start(program: &Program, pc: usize) -> Option<Start> {
+    match &program.insts[pc] {
+        Inst::Save(_) => fixed_start(program, pc + 1),
+        Inst::At(Position::TextStart) => Some(Start::TextStart),
+        Inst::At(Position::LineStart) => Some(Start::LineStart),
+        Inst::Branch(index) => {
+            let ways = &program.branches[*index as usize].ways;
+            let anchored = |&(way, _): &(u32, First)| fixed_start(program, way as usize);
+            let all = ways.iter().all(|way| matches!(anchored(way), Some(Start::TextStart)));
+            all.then_some(Start::TextStart)
+        }
+        Inst::Run(index) => {
+            let run = &program.runs[*index as usize];
+            let remembers =
+                |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
+            if run.max != NO_LIMIT || program.insts.iter().any(remembers) {
+                return None;
+            }
+            match run.kind {
+                RunKind::Line => Some(Start::OncePerLine),
+                RunKind::Text => Some(Start::Once),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

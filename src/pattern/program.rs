@@ -1,0 +1,230 @@
+//! The instructions a pattern is compiled to.
+
+use memchr::memmem::Finder;
+
+use super::ast::Fold;
+use super::charset::{Class, First};
+
+/// Index of an instruction.
+pub(super) type Pc = u32;
+
+/// No limit, as a maximum of repetitions.
+pub(super) const NO_LIMIT: u32 = u32::MAX;
+
+/// One instruction; unless it says otherwise, the next one follows.
+#[derive(Debug)]
+pub(super) enum Inst {
+    /// The pattern has matched.
+    Match,
+    /// No way on.
+    Fail,
+    /// This byte.
+    Byte(u8),
+    /// These bytes.
+    Bytes(Box<[u8]>),
+    /// One character of class `.0`.
+    Class(u32),
+    /// A condition on the position.
+    At(Position),
+    /// Remembers the position in a slot.
+    Save(u32),
+    Jump(Pc),
+    /// The two ways of entry `.0` of the splits.
+    Split(u32),
+    /// The alternatives of list `.0`, in order.
+    Branch(u32),
+    /// A repeated single character: entry `.0` of the runs.
+    Run(u32),
+    /// Enters counted loop `.0`.
+    LoopStart(u32),
+    /// Decides whether loop `.0` goes on.
+    LoopNext(u32),
+    /// The instructions up to `AtomicEnd`, without going back into them; continues at `end`.
+    Atomic { end: Pc },
+    /// A condition on the text around: entry `.0` of the looks.
+    Look(u32),
+    /// End of a look-around's instructions.
+    LookEnd,
+    /// End of an atomic group's instructions.
+    AtomicEnd,
+    /// The text of a group again.
+    Backref { group: u32, fold: Fold },
+    /// `.yes` if the group took part, else `.no`.
+    Conditional { group: u32, yes: Pc, no: Pc },
+}
+
+/// Conditions on the position, flags resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    TextStart,
+    LineStart,
+    TextEnd,
+    /// At the end, or before a line feed that ends the text.
+    LastLineEnd,
+    LineEnd,
+    Boundary { ascii: bool },
+    NotBoundary { ascii: bool },
+}
+
+/// A single character, repeated.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub class: u32,
+    pub min: u32,
+    /// Or [`NO_LIMIT`].
+    pub max: u32,
+    pub lazy: bool,
+    pub kind: RunKind,
+    pub follow: Follow,
+}
+
+/// How the end of a run without limit is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunKind {
+    /// `.`: at the end of the line.
+    Line,
+    /// Everything: at the end of the text.
+    Text,
+    /// At one of one, two or three bytes.
+    Until1(u8),
+    Until2(u8, u8),
+    Until3(u8, u8, u8),
+    /// By the class's table.
+    Table,
+}
+
+/// What must stand after a run.
+#[derive(Debug)]
+pub(super) enum Follow {
+    /// Anything.
+    Any,
+    /// One of these, at the run's end.
+    First(First),
+    /// Something that cannot be inside the run, or nothing that goes back into it: only the
+    /// longest run will do.
+    Longest,
+    /// This text.
+    Literal(Literal),
+}
+
+/// A text to look for, forwards or backwards.
+#[derive(Debug)]
+pub(super) struct Literal {
+    pub finder: Finder<'static>,
+    /// The byte to look for backwards, and where in the text it is.
+    pub rare: (u8, usize),
+}
+
+/// A repeated construct with a counter.
+#[derive(Debug)]
+pub(super) struct Loop {
+    pub min: u32,
+    pub max: u32,
+    pub lazy: bool,
+    pub exit: Pc,
+}
+
+#[derive(Debug)]
+pub(super) struct Look {
+    pub negated: bool,
+    /// Characters to go back first.
+    pub behind: Option<u32>,
+    /// What the text looked at can begin with.
+    pub first: First,
+    /// Index after the instruction's `LookEnd`.
+    pub end: Pc,
+}
+
+/// Two ways on, the preferred one first, with what each can begin with.
+#[derive(Debug)]
+pub(super) struct Split {
+    pub ways: [Pc; 2],
+    pub firsts: [First; 2],
+}
+
+/// Alternatives with what each can begin with.
+#[derive(Debug)]
+pub(super) struct Branch {
+    pub ways: Vec<(Pc, First)>,
+}
+
+/// Where a search can begin.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// Only at the start of the text.
+    TextStart,
+    /// Only at starts of lines.
+    LineStart,
+    /// Where this text stands; `skip`: it is all of the first instruction.
+    Literal { literal: Literal, skip: bool },
+    /// Where one of these stands.
+    Byte1(u8),
+    Byte2(u8, u8),
+    Byte3(u8, u8, u8),
+    First(First),
+    /// A failure at one place of a line is a failure at all later places of that line (`.*…`).
+    OncePerLine,
+    /// Likewise, of the text.
+    Once,
+    Anywhere,
+}
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub insts: Vec<Inst>,
+    pub classes: Vec<Class>,
+    pub runs: Vec<Run>,
+    pub loops: Vec<Loop>,
+    pub looks: Vec<Look>,
+    pub branches: Vec<Branch>,
+    pub splits: Vec<Split>,
+    pub start: Start,
+    /// Twice the number of groups, the whole match included.
+    pub slots: usize,
+    /// No match is shorter, in bytes.
+    pub min_len: usize,
+}
+
+impl Literal {
+    pub fn new(text: &[u8]) -> Literal {
+        let rank = |b: u8| match b {
+            b' ' => 0,
+            b'a'..=b'z' | b'0'..=b'9' => 1,
+            b'.' | b',' | b':' | b'-' | b'/' | b'=' | b'_' => 2,
+            b'A'..=b'Z' => 3,
+            _ => 4,
+        };
+        let rare = text.iter().copied().enumerate().max_by_key(|(_, b)| rank(*b));
+        let (at, byte) = rare.unwrap_or((0, 0));
+        Literal { finder: Finder::new(text).into_owned(), rare: (byte, at) }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.finder.needle()
+    }
+
+    /// First place at or after `from`.
+    #[inline(always)]
+    pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        let text = text.get(from..)?;
+        let found = match self.bytes() {
+            &[byte] => memchr::memchr(byte, text),
+            _ => self.finder.find(text),
+        };
+        found.map(|at| from + at)
+    }
+
+    /// Last place in `from..=to`.
+    pub fn rfind(&self, text: &[u8], from: usize, to: usize) -> Option<usize> {
+        let (byte, at) = self.rare;
+        let mut end = (to + at + 1).min(text.len());
+        loop {
+            let place = from + memchr::memrchr(byte, text.get(from + at..end)?)?;
+            if text[place..].starts_with(self.bytes()) {
+                return Some(place);
+            }
+            end = place + at;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Repeated single characters.
+
+use memchr::{memchr, memchr2, memchr3};
+
+use super::super::StepLimit;
+use super::super::charset::previous_char;
+use super::super::program::{Follow, Inst, NO_LIMIT, Pc, Run, RunKind};
+use super::{Frame, Vm, one_less};
+
+impl Vm<'_> {
+    /// Enters the run of instruction `pc`: where it ends at first.
+    #[inline(always)]
+    pub(super) fn enter_run(&mut self, run: &Run, pc: usize, pos: usize) -> Result<Option<usize>, StepLimit> {
+        let Some(low) = self.required(run, pos)? else { return Ok(None) };
+        let left = if run.max == NO_LIMIT { NO_LIMIT } else { run.max - run.min };
+        if let Follow::Longest = run.follow {
+            return self.extent(run, low, left).map(Some);
+        }
+        if run.lazy {
+            return self.lengthen(run, pc, low, left);
+        }
+        let high = self.extent(run, low, left)?;
+        self.shorten(run, pc, low, high)
+    }
+
+    /// The end of the characters that the run must have.
+    #[inline(always)]
+    fn required(&mut self, run: &Run, pos: usize) -> Result<Option<usize>, StepLimit> {
+        let class = &self.program.classes[run.class as usize];
+        let mut low = pos;
+        for _ in 0..run.min {
+            match class.step(self.text, low) {
+                Some(next) => low = next,
+                None => return Ok(None),
+            }
+        }
+        self.spend_bytes(low - pos)?;
+        Ok(Some(low))
+    }
+
+    /// The end of at most `left` more characters.
+    #[inline(always)]
+    fn extent(&mut self, run: &Run, low: usize, left: u32) -> Result<usize, StepLimit> {
+        let class = &self.program.classes[run.class as usize];
+        let end = match left {
+            NO_LIMIT => self.whole_extent(run, low),
+            _ => {
+                let mut end = low;
+                for _ in 0..left {
+                    match class.step(self.text, end) {
+                        Some(next) => end = next,
+                        None => break,
+                    }
+                }
+                end
+            }
+        };
+        self.spend_bytes(end - low)?;
+        Ok(end)
+    }
+
+    #[inline(always)]
+    fn whole_extent(&mut self, run: &Run, low: usize) -> usize {
+        let rest = self.text.get(low..).unwrap_or_default();
+        let stop = match run.kind {
+            RunKind::Line => return self.line_end(low),
+            RunKind::Table => return self.program.classes[run.class as usize].run(self.text, low),
+            RunKind::Text => None,
+            RunKind::Until1(a) => memchr(a, rest),
+            RunKind::Until2(a, b) => memchr2(a, b, rest),
+            RunKind::Until3(a, b, c) => memchr3(a, b, c, rest),
+        };
+        stop.map_or(self.text.len(), |stop| low + stop)
+    }
+
+    /// Position of the next line feed, or the end of the text.
+    #[inline(always)]
+    fn line_end(&mut self, pos: usize) -> usize {
+        let (start, end) = self.line;
+        if !(start <= pos && pos <= end) {
+            let rest = self.text.get(pos..).unwrap_or_default();
+            self.line = (pos, memchr(b'\n', rest).map_or(self.text.len(), |at| pos + at));
+        }
+        self.line.1
+    }
+
+    /// The last end of the greedy run, from `high` down to `low`, after which it can go on.
+    #[inline(always)]
+    fn shorten(&mut self, run: &Run, pc: usize, low: usize, high: usize) -> Result<Option<usize>, StepLimit> {
+        let end = match &run.follow {
+            Follow::Any | Follow::Longest => Some(high),
+            Follow::Literal(literal) => literal.rfind(self.text, low, high),
+            Follow::First(first) => {
+                let mut end = high;
+                loop {
+                    if first.has(self.text.get(end).copied()) {
+                        break Some(end);
+                    }
+                    if end <= low {
+                        break None;
+                    }
+                    end = previous_char(self.text, end);
+                }
+            }
+        };
+        self.spend_bytes(high - end.unwrap_or(low))?;
+        match end {
+            Some(end) if end > low => {
+                self.push(Frame::Shorten { pc: pc as Pc, pos: end as u32, low: low as u32 })?;
+            }
+            _ => {}
+        }
+        Ok(end)
+    }
+
+    /// The run at `pc` ended at `pos` in vain: where to go on with a shorter one.
+    pub(super) fn shorten_again(
+        &mut self,
+        pc: Pc,
+        pos: usize,
+        low: usize,
+    ) -> Result<Option<(usize, usize)>, StepLimit> {
+        let Some(run) = self.run_of(pc) else { return Ok(None) };
+        let high = previous_char(self.text, pos);
+        let end = self.shorten(run, pc as usize, low, high)?;
+        Ok(end.map(|end| (pc as usize + 1, end)))
+    }
+
+    /// The first end of the lazy run, from `low` on, after which it can go on.
+    #[inline(always)]
+    fn lengthen(&mut self, run: &Run, pc: usize, low: usize, left: u32) -> Result<Option<usize>, StepLimit> {
+        let (end, left) = match &run.follow {
+            Follow::Literal(literal) if left == NO_LIMIT => {
+                let found = literal.find(self.text, low);
+                let reach = match found {
+                    Some(end) => self.covers(run, low, end),
+                    None => false,
+                };
+                self.spend_bytes(found.unwrap_or(self.text.len()) - low.min(self.text.len()))?;
+                (found.filter(|_| reach), left)
+            }
+            follow => self.lengthen_stepwise(run, follow, low, left)?,
+        };
+        match end {
+            Some(end) if left > 0 => {
+                self.push(Frame::Lengthen { pc: pc as Pc, pos: end as u32, left })?;
+            }
+            _ => {}
+        }
+        Ok(end)
+    }
+
+    /// Whether all characters from `low` to `end` belong to the run.
+    #[inline(always)]
+    fn covers(&mut self, run: &Run, low: usize, end: usize) -> bool {
+        match run.kind {
+            RunKind::Line => self.line_end(low) >= end,
+            RunKind::Text => true,
+            _ => {
+                let text = &self.text[..end];
+                self.program.classes[run.class as usize].run(text, low) >= end
+            }
+        }
+    }
+
+    fn lengthen_stepwise(
+        &mut self,
+        run: &Run,
+        follow: &Follow,
+        low: usize,
+        mut left: u32,
+    ) -> Result<(Option<usize>, u32), StepLimit> {
+        let class = &self.program.classes[run.class as usize];
+        let mut end = low;
+        loop {
+            let allowed = match follow {
+                Follow::Any | Follow::Longest => true,
+                Follow::First(first) => first.has(self.text.get(end).copied()),
+                Follow::Literal(literal) => self.text[end..].starts_with(literal.bytes()),
+            };
+            if allowed {
+                break;
+            }
+            match class.step(self.text, end) {
+                Some(next) if left > 0 => (end, left) = (next, one_less(left)),
+                _ => {
+                    self.spend_bytes(end - low)?;
+                    return Ok((None, left));
+                }
+            }
+        }
+        self.spend_bytes(end - low)?;
+        Ok((Some(end), left))
+    }
+
+    /// The run at `pc` ended at `pos` in vain: where to go on with a longer one.
+    pub(super) fn lengthen_again(
+        &mut self,
+        pc: Pc,
+        pos: usize,
+        left: u32,
+    ) -> Result<Option<(usize, usize)>, StepLimit> {
+        let Some(run) = self.run_of(pc) else { return Ok(None) };
+        let class = &self.program.classes[run.class as usize];
+        let Some(low) = class.step(self.text, pos) else { return Ok(None) };
+        let end = self.lengthen(run, pc as usize, low, one_less(left))?;
+        Ok(end.map(|end| (pc as usize + 1, end)))
+    }
+}
+
+impl<'a> Vm<'a> {
+    fn run_of(&self, pc: Pc) -> Option<&'a Run> {
+        match self.program.insts[pc as usize] {
+            Inst::Run(index) => Some(&self.program.runs[index as usize]),
+            _ => None,
+        }
+    }
+}
