@@ -232,7 +232,10 @@ impl Exact {
         let at = self.ranges.partition_point(|&(low, _)| low <= code);
         let in_range = at > 0 && self.ranges[at - 1].1 >= code;
         let member = in_range
-            || self.categories.iter().any(|&(category, negated)| in_category(category, code, self.ascii) != negated);
+            || self
+                .categories
+                .iter()
+                .any(|&(category, negated)| in_category(category, code, self.ascii) != negated);
         member != self.negated
     }
 
@@ -240,7 +243,9 @@ impl Exact {
     fn others(&self) -> u8 {
         let reached = match self.fold {
             // the Kelvin sign and its like become ASCII letters
-            Fold::Unicode => |&(low, high): &(u32, u32)| high >= 0x80 || (low <= 'z'.into() && high >= 'a'.into()),
+            Fold::Unicode => {
+                |&(low, high): &(u32, u32)| high >= 0x80 || (low <= 'z'.into() && high >= 'a'.into())
+            }
             _ => |&(_, high): &(u32, u32)| high >= 0x80,
         };
         let all = self.categories.iter().any(|&(_, negated)| self.ascii && negated);

@@ -214,7 +214,8 @@ impl Compiler {
     /// Repetition of what is not a single character.
     fn many(&mut self, min: u64, max: u64, lazy: bool, inner: &Node) {
         let copies = if max == MAX_REPEAT { min.max(1) } else { max };
-        let written_out = size(inner).saturating_mul(copies) <= UNROLL || max == 1 || (min <= 1 && max == MAX_REPEAT);
+        let written_out =
+            size(inner).saturating_mul(copies) <= UNROLL || max == 1 || (min <= 1 && max == MAX_REPEAT);
         if !written_out || (max > 1 && min_len(inner) == 0) {
             return self.counted(min, max, lazy, inner);
         }

@@ -39,7 +39,8 @@ pub(super) fn compute(program: &mut Program) -> Vec<First> {
 fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
     let next = firsts[pc + 1];
     match &program.insts[pc] {
-        Inst::Match | Inst::LookEnd | Inst::Backref { .. } => First::ALL,
+        // what follows an atomic group must not influence what it matches
+        Inst::Match | Inst::LookEnd | Inst::AtomicEnd | Inst::Backref { .. } => First::ALL,
         Inst::Fail => First::default(),
         Inst::Byte(byte) => First::of_char(char::from(*byte)),
         Inst::Bytes(bytes) => {
@@ -52,7 +53,7 @@ fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
             Position::LastLineEnd | Position::LineEnd => next.and(First::LINE_END),
             _ => next,
         },
-        Inst::Save(_) | Inst::LoopStart(_) | Inst::AtomicEnd | Inst::Atomic { .. } => next,
+        Inst::Save(_) | Inst::LoopStart(_) | Inst::Atomic { .. } => next,
         Inst::Jump(to) => firsts[*to as usize],
         Inst::Split(index) => {
             let [a, b] = program.splits[*index as usize].ways;

@@ -77,8 +77,7 @@ fn fixed_start(program: &Program, pc: usize) -> Option<Start> {
         }
         Inst::Run(index) => {
             let run = &program.runs[*index as usize];
-            let remembers =
-                |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
+            let remembers = |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
             if run.max != NO_LIMIT || program.insts.iter().any(remembers) {
                 return None;
             }

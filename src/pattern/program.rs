@@ -40,7 +40,9 @@ pub(super) enum Inst {
     /// Decides whether loop `.0` goes on.
     LoopNext(u32),
     /// The instructions up to `AtomicEnd`, without going back into them; continues at `end`.
-    Atomic { end: Pc },
+    Atomic {
+        end: Pc,
+    },
     /// A condition on the text around: entry `.0` of the looks.
     Look(u32),
     /// End of a look-around's instructions.
@@ -48,9 +50,16 @@ pub(super) enum Inst {
     /// End of an atomic group's instructions.
     AtomicEnd,
     /// The text of a group again.
-    Backref { group: u32, fold: Fold },
+    Backref {
+        group: u32,
+        fold: Fold,
+    },
     /// `.yes` if the group took part, else `.no`.
-    Conditional { group: u32, yes: Pc, no: Pc },
+    Conditional {
+        group: u32,
+        yes: Pc,
+        no: Pc,
+    },
 }
 
 /// Conditions on the position, flags resolved.
@@ -62,8 +71,12 @@ pub(super) enum Position {
     /// At the end, or before a line feed that ends the text.
     LastLineEnd,
     LineEnd,
-    Boundary { ascii: bool },
-    NotBoundary { ascii: bool },
+    Boundary {
+        ascii: bool,
+    },
+    NotBoundary {
+        ascii: bool,
+    },
 }
 
 /// A single character, repeated.
@@ -156,7 +169,10 @@ pub(super) enum Start {
     /// Only at starts of lines.
     LineStart,
     /// Where this text stands; `skip`: it is all of the first instruction.
-    Literal { literal: Literal, skip: bool },
+    Literal {
+        literal: Literal,
+        skip: bool,
+    },
     /// Where one of these stands.
     Byte1(u8),
     Byte2(u8, u8),

@@ -28,7 +28,9 @@ pub(super) fn in_category(category: Category, code: u32, ascii: bool) -> bool {
     let byte = code as u8;
     match category {
         Category::Digit => byte.is_ascii_digit(),
-        Category::Space => byte == b' ' || (9..=13).contains(&byte) || (!ascii && (0x1c..=0x1f).contains(&byte)),
+        Category::Space => {
+            byte == b' ' || (9..=13).contains(&byte) || (!ascii && (0x1c..=0x1f).contains(&byte))
+        }
         Category::Word => byte.is_ascii_alphanumeric() || byte == b'_',
     }
 }

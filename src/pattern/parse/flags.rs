@@ -11,8 +11,8 @@ pub(super) struct Letters {
     dot_all: bool,
     verbose: bool,
     template: bool,
-    ascii: bool,
-    unicode: bool,
+    pub ascii: bool,
+    pub unicode: bool,
 }
 
 /// What `(?…` turned out to be.

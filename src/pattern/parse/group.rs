@@ -48,6 +48,7 @@ impl Parser {
         if !whole {
             return Err(ParseError::at("global flags not at the start of the expression", start));
         }
+        self.global_letters.push(on);
         self.global = self.global.with(on, Letters::default());
         Ok(())
     }
@@ -70,12 +71,7 @@ impl Parser {
         }
     }
 
-    fn capture(
-        &mut self,
-        start: usize,
-        name: Option<String>,
-        context: Context,
-    ) -> Result<Node, ParseError> {
+    fn capture(&mut self, start: usize, name: Option<String>, context: Context) -> Result<Node, ParseError> {
         let index = self.groups.len();
         if let Some(name) = &name {
             if let Some(old) = self.named(name) {
@@ -215,5 +211,6 @@ fn python_int(text: &str) -> Option<u64> {
 /// Python's `str.isidentifier`.
 fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
-    chars.next().is_some_and(|c| c == '_' || c.is_alphabetic()) && chars.all(|c| c == '_' || c.is_alphanumeric())
+    chars.next().is_some_and(|c| c == '_' || c.is_alphabetic())
+        && chars.all(|c| c == '_' || c.is_alphanumeric())
 }

@@ -14,6 +14,7 @@ mod width;
 use super::Flags;
 use super::ast::{At, Node, Scope};
 use crate::value::Value;
+use flags::Letters;
 use lexer::Lexer;
 use width::Width;
 
@@ -82,6 +83,8 @@ struct Parser {
     lexer: Lexer,
     /// Flags for the whole pattern.
     global: Context,
+    /// `(?flags)` seen.
+    global_letters: Vec<Letters>,
     groups: Vec<Group>,
     /// Number of groups before the look-behind being parsed.
     look_behind_groups: Option<usize>,
@@ -101,6 +104,7 @@ impl Parser {
         Ok(Parser {
             lexer: Lexer::new(pattern)?,
             global: Context { scope, verbose: flags.verbose, depth: 0 },
+            global_letters: Vec::new(),
             groups: vec![Group { name: None, width: None }],
             look_behind_groups: None,
             conditions: Vec::new(),
@@ -109,7 +113,12 @@ impl Parser {
     }
 
     fn run(mut self) -> Result<Parsed, ParseError> {
+        let ascii = self.global.scope.ascii;
         let root = self.alternation(self.global)?;
+        let said = |letter: fn(&Letters) -> bool| self.global_letters.iter().any(letter);
+        if (ascii || said(|l| l.ascii)) && said(|l| l.unicode) {
+            return Err(ParseError::general("ASCII and UNICODE flags are incompatible"));
+        }
         if self.lexer.peek().is_some() {
             return Err(self.lexer.error("unbalanced parenthesis", 0));
         }

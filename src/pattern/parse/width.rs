@@ -30,9 +30,7 @@ pub(super) fn width(node: &Node, groups: &[Group]) -> Width {
         Node::Concat(items) => items.iter().map(of).fold(Width::new(0, 0), |sum, w| {
             Width::new(sum.min.saturating_add(w.min), sum.max.saturating_add(w.max))
         }),
-        Node::Alternate(branches) => {
-            branches.iter().map(of).reduce(Width::or).unwrap_or(Width::new(0, 0))
-        }
+        Node::Alternate(branches) => branches.iter().map(of).reduce(Width::or).unwrap_or(Width::new(0, 0)),
         Node::Repeat(repeat) => {
             let one = of(&repeat.inner);
             Width::new(one.min.saturating_mul(repeat.min), one.max.saturating_mul(repeat.max))

@@ -77,6 +77,10 @@ impl Vm<'_> {
         }
         self.spend(1)?;
         let base = self.scratch.stack.len();
+        if look.negated {
+            // an empty stack would mean that old values need not be kept
+            self.push(Frame::Slot { slot: 0, old: self.scratch.slots[0] })?;
+        }
         let found = self.run(pc, from)?.is_some();
         match look.negated {
             true => self.undo_all(base),
