@@ -183,6 +183,7 @@ impl Generator {
         let mut whole = Piece {
             pattern: String::new(),
             quantifiable: false,
+            single: false,
             fragile: false,
             samples: vec![String::new(); 4],
         };
@@ -221,6 +222,7 @@ impl Generator {
         let mut whole = Piece {
             pattern: String::new(),
             quantifiable: false,
+            single: false,
             fragile: false,
             samples: vec![String::new(); 3],
         };
@@ -345,6 +347,7 @@ impl Generator {
         Piece {
             pattern: format!("{open}{})", inner.pattern),
             quantifiable: true,
+            single: false,
             fragile: true,
             samples: inner.samples,
         }
