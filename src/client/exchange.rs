@@ -130,7 +130,7 @@ impl Session {
         self.console.error(&if !may(Access::EXISTS) {
             format!("Failed to access socket path: {socket}. Is fail2ban running?")
         } else if !may(Access::WRITE_OK) {
-            format!("Permission denied to socket: {socket},  (you must be root)")
+            format!("Permission denied to socket: {socket}, (you must be root)")
         } else if is_ping {
             error.to_string()
         } else {

@@ -26,7 +26,7 @@ impl Session {
                 return Err("EOF when reading a line".into());
             }
             let line = String::from_utf8_lossy(&line);
-            match line.strip_suffix('\n').unwrap_or(&line) {
+            match line.trim() {
                 "exit" | "quit" => return Ok(true),
                 "help" => self.print_usage(),
                 "" => {}

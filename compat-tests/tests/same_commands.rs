@@ -1,0 +1,148 @@
+//! Every command, good and bad: the same output and exit status whichever client talks to whichever server.
+use std::time::Duration;
+
+use compat_tests::{Output, Sandbox, Server, Side, normalise, wait};
+
+const COMMANDS: &str = include_str!("same_commands/commands.list");
+
+/// One command and what came of it.
+type Outcome = (String, String);
+
+/// Two jails in a small tree: `app` with an action, `plain` without.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    for log in ["app.log", "second.log", "third.log", "fourth.log"] {
+        sandbox.file(log, "");
+    }
+    let output = sandbox.path("act.out");
+    let output = output.display();
+    sandbox.config(
+        "action.d/act.conf",
+        &format!(
+            "[Definition]\nactionstart = echo start >> {output}\nactionstop = echo stop >> {output}\n\
+             actioncheck =\nactionban = echo ban <ip> >> {output}\nactionunban = echo unban <ip> >> {output}\n\
+             [Init]\nname = default\nport = 22\n"
+        ),
+    );
+    sandbox.config("filter.d/app.conf", "[Definition]\nfailregex = ^\\s*refused <HOST>$\nignoreregex =\n");
+    let folder = sandbox.folder().display().to_string();
+    sandbox.config(
+        "jail.local",
+        &format!(
+            "[DEFAULT]\nbackend = polling\nusedns = no\nignoreself = false\n\
+             [app]\nenabled = true\nlogpath = {folder}/app.log\nfilter = app\nmaxretry = 3\nbantime = 600\n\
+             findtime = 600\naction = act[name=app]\n\
+             [plain]\nenabled = true\nlogpath = {folder}/app.log\nfilter = app\n"
+        ),
+    );
+    sandbox
+}
+
+/// Sends all commands with `client` to a `server` of its own.
+fn outcomes(client: Side, server: Side) -> Vec<Outcome> {
+    let sandbox = sandbox();
+    let server = Server::start(server, &sandbox);
+    let lines = COMMANDS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut outcomes = Vec::new();
+    for line in lines {
+        let words = words(line, &sandbox);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let ["wait-banned", jail, address] = words[..] {
+            let banned =
+                || (sandbox.client(client, &["get", jail, "banned", address]).stdout == "1\n").then_some(());
+            assert!(wait::until(Duration::from_secs(10), banned).is_some(), "{line}");
+            continue;
+        }
+        outcomes.push((
+            line.to_owned(),
+            normal(
+                &sandbox.client(
+                    client,
+                    &[&["--loglevel", "INFO", "--logtarget", "X", "--syslogsocket", "auto"][..], &words[..]]
+                        .concat(),
+                ),
+                &sandbox,
+            ),
+        ));
+    }
+    server.stop();
+    outcomes
+}
+
+/// The words of a line, as a shell would see them: blanks separate, quotes join.
+fn words(line: &str, sandbox: &Sandbox) -> Vec<String> {
+    let line = line.replace("DIR", &sandbox.folder().display().to_string());
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            (c, Some(_)) => word.get_or_insert_default().push(c),
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (' ', None) => words.extend(word.take()),
+            (c, None) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// An outcome without times, ids and the sandbox's folder.
+fn normal(output: &Output, sandbox: &Sandbox) -> String {
+    let folder = sandbox.folder().display().to_string();
+    let stdout = without_order(&without_times(&output.stdout.replace(&folder, "DIR")));
+    let stderr = normalise::log(&output.stderr, sandbox.folder());
+    format!("{}\n{stdout}{stderr}", output.code)
+}
+
+/// Addresses to ignore are a set, and so in any order: here in alphabetical.
+fn without_order(text: &str) -> String {
+    let Some(items) = text.strip_prefix("These IP addresses/networks are ignored:\n") else {
+        return text.into();
+    };
+    let mut items: Vec<&str> = items.lines().map(|line| line.get(3..).unwrap_or(line)).collect();
+    items.sort_unstable();
+    format!("ignored: {}\n", items.join(" "))
+}
+
+/// `2026-11-23 16:00:00` becomes `TIME`: `get J banip --with-time` tells when.
+fn without_times(text: &str) -> String {
+    const FORM: &[u8] = b"0000-00-00 00:00:00";
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let fits = |(c, form): (u8, &u8)| if *form == b'0' { c.is_ascii_digit() } else { c == *form };
+        if rest.len() >= FORM.len() && rest.bytes().zip(FORM).all(fits) {
+            shown += "TIME";
+            rest = &rest[FORM.len()..];
+        } else {
+            shown.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    shown
+}
+
+/// Compares one pair with the original talking to itself.
+fn compare(client: Side, server: Side) {
+    let (expected, found) = std::thread::scope(|scope| {
+        let expected = scope.spawn(|| outcomes(Side::Theirs, Side::Theirs));
+        let found = scope.spawn(move || outcomes(client, server));
+        (expected.join(), found.join())
+    });
+    let (expected, found) = (expected.expect("the original works"), found.expect("a failed pair"));
+    let mut differences = String::new();
+    for ((line, expected), (_, found)) in expected.iter().zip(&found) {
+        if expected != found {
+            differences += &format!("=== {line}\n--- expected {expected}--- found {found}");
+        }
+    }
+    assert!(differences.is_empty(), "{client:?} client, {server:?} server\n{differences}");
+}
+
+#[test]
+fn our_client_their_server() {
+    compare(Side::Ours, Side::Theirs);
+}
