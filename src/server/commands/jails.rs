@@ -239,14 +239,10 @@ impl Engine {
     pub(super) fn stop_jail(&mut self, name: &str) {
         let token = self.token();
         let Some(mut jail) = self.jails.shift_remove(name) else { return };
-        let files = self.sources.files(jail.id);
         for position in self.sources.remove_jail(jail.id) {
             self.save_position(name, &position);
         }
-        for file in files {
-            let text = format!("Removed logfile: {}", Value::str(file.to_string_lossy()));
-            logging::write(level::INFO, "fail2ban.filter", &text);
-        }
+        self.write_source_messages();
         let state = jail.state();
         let bans = jail.core.bans.take_all();
         let infos = jail.infos(&bans);
@@ -354,10 +350,9 @@ impl Engine {
         for file in files {
             if let Some(position) = self.sources.remove_file(id, &file) {
                 self.save_position(name, &position);
-                let text = format!("Removed logfile: {}", Value::str(file.to_string_lossy()));
-                logging::write(level::INFO, "fail2ban.filter", &text);
             }
         }
+        self.write_source_messages();
     }
 }
 

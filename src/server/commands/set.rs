@@ -123,8 +123,7 @@ impl Engine {
         if let Some(store) = &self.store {
             store.add_log(name, &path, Some(&added.hash), added.pos);
         }
-        let shown = Value::str(&*path);
-        log(level::INFO, &format!("Added logfile: {shown} (pos = {}, hash = {})", added.pos, added.hash));
+        self.write_source_messages();
         // While a reload goes on, reading begins when the jail is started again.
         if started && !self.reloading.contains_key(name) { self.begin_reading(name) } else { Ok(()) }
     }
@@ -134,8 +133,8 @@ impl Engine {
         let id = self.jail(name)?.id;
         if let Some(position) = self.sources.remove_file(id, Path::new(&path)) {
             self.save_position(name, &position);
-            log(level::INFO, &format!("Removed logfile: {}", Value::str(&*path)));
         }
+        self.write_source_messages();
         Ok(())
     }
 
