@@ -6,10 +6,15 @@ use super::interpolate::Variables;
 use super::message::{Error, Reporter, level};
 use super::paths::{absolute, join, split, without_extension};
 use super::raw::Config;
+use crate::value::{Exception, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+/// How deep files may include others: where Python gives up. A file that includes itself by an ever longer
+/// path (`./x.conf`) gets there.
+const MAX_DEPTH: usize = 488;
 
 const READER: &str = "fail2ban.configreader";
 const INCLUDES: &str = "fail2ban.configparserinc";
@@ -83,7 +88,7 @@ impl Library {
         let files = self.candidates(&join(&self.base, &name));
         if files.is_empty() {
             reporter.report(level::ERROR, READER, || {
-                let name = crate::value::Value::str(&name);
+                let name = Value::str(&name);
                 format!("Found no accessible config files for {name} under {}", self.base)
             });
             return Ok(None);
@@ -129,9 +134,7 @@ impl Library {
         if all.is_empty() {
             return Ok((config, read));
         }
-        reporter.report(level::INFO, INCLUDES, || {
-            format!("  Loading files: {}", crate::value::Value::strings(all.iter()))
-        });
+        reporter.report(level::INFO, INCLUDES, || format!("  Loading files: {}", Value::strings(all.iter())));
         for name in all.iter() {
             // Whoever cannot be decoded is not among the files any more.
             if let Some(file) = self.file(name, reporter).map_err(fatal)? {
@@ -148,9 +151,7 @@ impl Library {
             reporter.report(level::TRACE, INCLUDES, || format!("    Shared file: {name}"));
             return Ok(file.clone());
         }
-        reporter.report(level::INFO, INCLUDES, || {
-            format!("  Loading files: {}", crate::value::Value::strings([name]))
-        });
+        reporter.report(level::INFO, INCLUDES, || format!("  Loading files: {}", Value::strings([name])));
         reporter.report(level::TRACE, INCLUDES, || format!("    Reading file: {name}"));
         let path = self.locate(name);
         let file = match std::fs::read(&path) {
@@ -227,6 +228,10 @@ impl Library {
         let list = file.get("INCLUDES", option, &Variables::default())?.to_text();
         let (folder, _) = split(name);
         for resource in list.split('\n').map(|resource| join(folder, resource)) {
+            if seen.len() >= MAX_DEPTH {
+                let text = "maximum recursion depth exceeded while calling a Python object";
+                return Err(Exception::builtin("RecursionError", text).into());
+            }
             if !seen.contains(&resource) {
                 let mut seen = seen.to_vec();
                 seen.push(name.to_owned());
@@ -256,4 +261,23 @@ fn with_local(files: Vec<String>) -> Vec<String> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endless_includes_end_as_in_python() {
+        let dir = std::env::temp_dir().join(format!("ferroban-library-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("the temporary directory is writable");
+        let text = "[INCLUDES]\nbefore = ./jail.conf\n[DEFAULT]\na = 1\n";
+        std::fs::write(dir.join("jail.conf"), text).expect("the directory was just made");
+        let mut library = Library::new(&dir.to_string_lossy(), None);
+        let mut sink = |_| {};
+        let result = library.open("jail", &mut Reporter { level: u8::MAX, sink: &mut sink });
+        std::fs::remove_dir_all(&dir).expect("it is ours");
+        let error = result.expect_err("the include never ends");
+        assert_eq!(error.to_string(), "maximum recursion depth exceeded while calling a Python object");
+    }
 }
