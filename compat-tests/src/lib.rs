@@ -6,11 +6,14 @@
 //! - [`original`] — the three genuine packages: configuration trees, programs, sample logs
 //! - [`Sandbox`] — a private configuration directory with its own socket, pidfile, database and logs
 //! - [`Server`] — a server running in a sandbox, and waiting for what it logs
+//! - [`Witness`] — an action that tells when the actions before it are done
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
 //! - [`normalise`] — log lines and listings without what differs from run to run
+//! - [`flood`] — log lines of hosts that misbehave, dated now
 //! - [`fuzz`] — generated input: seed and time budget
 #![forbid(unsafe_code)]
 
+pub mod flood;
 pub mod fuzz;
 pub mod namespace;
 pub mod normalise;
@@ -20,6 +23,7 @@ pub mod sandbox;
 pub mod server;
 pub mod side;
 pub mod wait;
+pub mod witness;
 
 pub use namespace::Namespace;
 pub use original::Version;
@@ -27,3 +31,4 @@ pub use output::Output;
 pub use sandbox::Sandbox;
 pub use server::Server;
 pub use side::Side;
+pub use witness::Witness;

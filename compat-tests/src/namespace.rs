@@ -54,14 +54,18 @@ impl Namespace {
         self.run("sh", &["-ec", script]).success()
     }
 
-    /// Joins the two namespaces by a veth pair: `addresses.0` (with its prefix length) here, `addresses.1`
-    /// there, both on an interface called `name`.
+    /// Joins the two namespaces by a veth pair: `addresses.0` (with its prefix length; empty for none) here,
+    /// `addresses.1` there, both on an interface called `name`.
     pub fn link(&self, other: &Namespace, name: &str, addresses: (&str, &str)) {
         let there = other.holder.id();
         self.shell(&format!("ip link add {name} type veth peer name {name} netns {there}"));
         for (namespace, address) in [(self, addresses.0), (other, addresses.1)] {
+            // an IPv6 address is usable at once, without asking the link whether it is taken
             let no_dad = if address.contains(':') { "nodad" } else { "" };
-            namespace.shell(&format!("ip address add {address} dev {name} {no_dad}; ip link set {name} up"));
+            if !address.is_empty() {
+                namespace.shell(&format!("ip address add {address} dev {name} {no_dad}"));
+            }
+            namespace.shell(&format!("ip link set {name} up"));
         }
     }
 
@@ -90,15 +94,17 @@ impl Namespace {
         format!("{}\n{}\n{}", self.iptables(), self.nft(), self.ipset())
     }
 
-    /// Waits until what `listing` of this namespace says fulfils `wanted`; the listing.
+    /// Waits until what `listing` of this namespace says fulfils `wanted`, and says so twice: a listing takes
+    /// several commands, in the middle of which an action may be at work. The listing.
     ///
     /// # Panics
     /// When it does not within [`wait::PATIENCE`].
     pub fn wait_for(&self, listing: fn(&Namespace) -> String, wanted: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
         let found = wait::until(wait::PATIENCE, || {
-            last = listing(self);
-            wanted(&last).then(|| last.clone())
+            let now = listing(self);
+            let before = std::mem::replace(&mut last, now);
+            (before == last && wanted(&last)).then(|| last.clone())
         });
         found.unwrap_or_else(|| panic!("the kernel's rules did not become as expected:\n{last}"))
     }

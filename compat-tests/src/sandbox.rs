@@ -17,8 +17,10 @@ impl Sandbox {
     /// With a copy of the genuine `/etc/fail2ban` of `version`, in which no jail is enabled.
     pub fn genuine(version: Version) -> Sandbox {
         let sandbox = Sandbox::copy_of(&version.configuration());
-        // Debian enables sshd in jail.d/defaults-debian.conf: this is read after it, and before jail.local
-        sandbox.config("jail.d/zz-none-enabled.conf", "[sshd]\nenabled = false\n");
+        // Debian enables sshd in jail.d/defaults-debian.conf; this is read after it, and before jail.local.
+        // The hosts of the tests are not this machine, whatever addresses it has.
+        let settings = "[DEFAULT]\nignoreself = false\n[sshd]\nenabled = false\n";
+        sandbox.config("jail.d/zz-for-tests.conf", settings);
         sandbox
     }
 

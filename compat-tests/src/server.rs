@@ -21,15 +21,16 @@ impl<'s> Server<'s> {
     /// # Panics
     /// When it does not get there; with its log.
     pub fn start(side: Side, sandbox: &'s Sandbox) -> Server<'s> {
-        Server::ready(side, sandbox, side.server())
+        Server::start_with(side, sandbox, side.server())
     }
 
     /// The same, in a network namespace.
     pub fn start_in(side: Side, sandbox: &'s Sandbox, namespace: &Namespace) -> Server<'s> {
-        Server::ready(side, sandbox, namespace.enter(side.server()))
+        Server::start_with(side, sandbox, namespace.enter(side.server()))
     }
 
-    fn ready(side: Side, sandbox: &'s Sandbox, command: Command) -> Server<'s> {
+    /// The same, by `command`: `side.server()` with whatever else a test needs around it.
+    pub fn start_with(side: Side, sandbox: &'s Sandbox, command: Command) -> Server<'s> {
         let mut server = Server::spawn(side, sandbox, command);
         // says "Server ready" only once the configuration's commands have been carried out
         let ready = wait::until(wait::PATIENCE, || {

@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 /// How long tests wait for what should come at once: generous, since it only matters when they fail.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks `found` every 10 ms until it answers, for at most `limit`.
 pub fn until<T>(limit: Duration, mut found: impl FnMut() -> Option<T>) -> Option<T> {

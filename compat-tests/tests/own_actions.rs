@@ -1,6 +1,6 @@
 //! This project's own firewall actions leave the rules in the kernel that the genuine ones leave, for the
 //! same parameters, whoever runs them.
-use compat_tests::{Namespace, Sandbox, Server, Side, Version};
+use compat_tests::{Namespace, Sandbox, Server, Side, Version, Witness};
 
 /// What the kernel lists in the course of a jail's life.
 #[derive(PartialEq)]
@@ -8,21 +8,20 @@ struct Life([(&'static str, String); 5]);
 
 /// Runs a jail with `action` and three bans of both address families.
 fn life(sandbox: &Sandbox, action: &str) -> Life {
-    sandbox.config("jail.local", &jail(sandbox, action));
+    let witness = Witness::new(sandbox);
+    sandbox.config("jail.local", &jail(sandbox, &witness.of(action)));
     let namespace = Namespace::new();
     let server = Server::start_in(Side::under_test(), sandbox, &namespace);
-    let step = |words: &[&str], there: &[&str], gone: &[&str]| {
+    let step = |words: &[&str], last: &str| {
         server.client(words).success();
-        let has = |rules: &str, address: &str| rules.split([' ', '\n', ',', '/']).any(|word| word == address);
-        namespace.wait_for(Namespace::firewall, |rules| {
-            there.iter().all(|it| has(rules, it)) && !gone.iter().any(|it| has(rules, it))
-        })
+        witness.wait(last, 1);
+        namespace.firewall()
     };
-    let all = ["192.0.2.1", "2001:db8::1", "192.0.2.77"];
     let started = namespace.firewall();
-    let banned = step(&["set", "web", "banip", all[0], all[1], all[2]], &all, &[]);
-    let one_left = step(&["set", "web", "unbanip", all[0]], &all[1..], &all[..1]);
-    let flushed = step(&["unban", "--all"], &[], &all);
+    let banned = step(&["set", "web", "banip", "192.0.2.1", "2001:db8::1", "192.0.2.77"], "ban 192.0.2.77");
+    let one_left = step(&["set", "web", "unbanip", "192.0.2.1"], "unban 192.0.2.1");
+    let flushed = step(&["unban", "--all"], "unban 192.0.2.77");
+    assert!(banned.contains("2001:db8::1") && !one_left.contains("192.0.2.1\n"), "{banned}{one_left}");
     assert!(!server.log().contains("ERROR"), "{action}: {}", server.log());
     server.stop();
     let stopped = namespace.firewall();
