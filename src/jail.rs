@@ -11,6 +11,7 @@ use crate::bans::formula::{BanTimeIncrement, Number};
 use crate::bans::{Added, Ban, Bans, PERMANENT};
 use crate::clock::local_text;
 use crate::config::duration::seconds2str;
+use crate::date::Stamp;
 use crate::failures::{Failures, Found, Ticket};
 use crate::filter::ignore::{Ignore, Known, Verdict};
 use crate::filter::{Failure, Filter, Id, Note, UseDns};
@@ -197,7 +198,7 @@ impl Jail {
             }
         }
         for failure in found.drain(..) {
-            let time = failure.time.unwrap_or(now).min(now);
+            let time = failure.time.map_or(now, Stamp::seconds).min(now);
             let (id, data, matches) = (failure.id, failure.data, failure.matches);
             let pending = Pending { id, time, data, matches, origin: Origin::Line, command: None };
             self.receive(pending, now, known, out);

@@ -2,7 +2,7 @@
 
 use super::{Failure, Filter, Note};
 use crate::config::duration::seconds2str;
-use crate::date::TimeError;
+use crate::date::{Stamp, TimeError};
 use crate::level;
 use crate::value::Exception;
 
@@ -28,15 +28,19 @@ impl OncePerDay {
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     text: String,
-    time: Option<f64>,
+    time: Option<Stamp>,
     warned_odd: OncePerDay,
     warned_old: OncePerDay,
 }
 
 impl Memory {
+    pub(super) fn last_time(&self) -> Option<Stamp> {
+        self.time
+    }
+
     /// The last date if it is recent enough to stand in for a missing one.
-    fn recent(&self, now: f64) -> Option<f64> {
-        self.time.filter(|&time| time != 0.0 && time > now - 60.0)
+    fn recent(&self, now: f64) -> Option<Stamp> {
+        self.time.filter(|time| time.seconds() != 0.0 && time.seconds() > now - 60.0)
     }
 }
 
@@ -84,14 +88,14 @@ impl Filter {
             split = Split { before: &text[..start], date: &text[start..end], after: &text[end..] };
             if start == end {
                 // An empty match: the date is optional and not there.
-                time = self.dating.recent(now).or(Some(now));
+                time = self.dating.recent(now).or(Some(Stamp::Float(now)));
                 if self.dating.recent(now).is_some() {
                     split = Split { before: "", date: &memory, after: text };
                 }
             } else {
                 match found.time {
                     Ok(stamp) => {
-                        time = Some(stamp.seconds());
+                        time = Some(stamp);
                         self.dating.time = time;
                         if memory != split.date {
                             memory.clear();
@@ -117,7 +121,7 @@ impl Filter {
                     time = Some(recent);
                     split = Split { before: "", date: &memory, after: text };
                 }
-                None if self.mode.check_find_time && self.in_operation => time = Some(now),
+                None if self.mode.check_find_time && self.in_operation => time = Some(Stamp::Float(now)),
                 None => {}
             }
         }
@@ -139,10 +143,11 @@ impl Filter {
         notes: &mut Vec<Note>,
     ) {
         self.dating.text = line.date.to_owned();
-        self.dating.time = Some(line.time);
+        let time = Some(Stamp::Float(line.time));
+        self.dating.time = time;
         let split = Split { before: line.before, date: line.date, after: line.after };
         let text = [line.before, line.date, line.after].concat();
-        if let Some(time) = self.plausible(&text, Some(line.time), now, notes) {
+        if let Some(time) = self.plausible(&text, time, now, notes) {
             self.find(split, None, time, false, now, failures, notes);
         }
     }
@@ -151,11 +156,13 @@ impl Filter {
     fn plausible(
         &mut self,
         line: &str,
-        time: Option<f64>,
+        time: Option<Stamp>,
         now: f64,
         notes: &mut Vec<Note>,
-    ) -> Option<Option<f64>> {
-        let Some(date) = time.filter(|_| self.mode.check_find_time) else { return Some(time) };
+    ) -> Option<Option<Stamp>> {
+        let Some(date) = time.filter(|_| self.mode.check_find_time).map(Stamp::seconds) else {
+            return Some(time);
+        };
         let mut warn = |text: String| notes.push(Note::Log { level: level::WARNING, jail: true, text });
         if self.in_operation {
             let delta = (date - now).trunc();
@@ -172,8 +179,8 @@ impl Filter {
                 ));
                 warn(format!("Please check a jail for a timing issue. Line with odd timestamp: {line}"));
             }
-            self.dating.time = Some(now);
-            return Some(Some(now));
+            self.dating.time = Some(Stamp::Float(now));
+            return Some(self.dating.time);
         }
         if date >= now - self.find_time {
             return Some(time);

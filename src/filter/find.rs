@@ -3,13 +3,14 @@
 use super::dating::Split;
 use super::{Data, Failure, Filter, Id, Item, MatchLine, Note, UseDns, multiline};
 use crate::address::Address;
+use crate::date::Stamp;
 use crate::level;
 use crate::pattern::{Captures, FailRegex, GroupValue, PatternSet, Role};
 
 /// The line at hand and what surrounds it.
 struct Context<'a> {
     split: Split<'a>,
-    time: Option<f64>,
+    time: Option<Stamp>,
     undated: bool,
     now: f64,
     /// The buffered lines that line numbers refer to; only kept where regexes span lines.
@@ -41,7 +42,7 @@ impl Filter {
         &mut self,
         split: Split<'_>,
         raw: Option<&str>,
-        time: Option<f64>,
+        time: Option<Stamp>,
         undated: bool,
         now: f64,
         failures: &mut Vec<Failure>,
@@ -73,7 +74,11 @@ impl Filter {
         };
         let mut captures = std::mem::take(&mut self.pre_captures);
         let warned = &mut self.warned_steps;
-        if Self::search(&pre, text, &mut captures, warned, context.now, notes) {
+        let found = Self::search(&pre, text, &mut captures, warned, context.now, notes);
+        if self.mode.keep_prefix {
+            self.prefix = found.then(|| groups_of(&pre, text, &captures));
+        }
+        if found {
             match pre.text(Role::Content, text, &captures).filter(|content| !content.is_empty()) {
                 Some(content) => {
                     let buffer = [content, "\n"].concat();

@@ -18,7 +18,7 @@ mod multiline;
 mod session;
 
 use crate::address::Address;
-use crate::date::DateDetector;
+use crate::date::{DateDetector, Stamp};
 use crate::level::{self, Level};
 use crate::pattern::{Captures, FailRegex, FailRegexError, Origin, PatternSet, StepLimit};
 
@@ -80,8 +80,8 @@ pub struct Failure {
     /// Index of the failregex.
     pub regex: usize,
     pub id: Id,
-    /// Unix seconds; `None` only where dates are not checked and the line has none.
-    pub time: Option<f64>,
+    /// `None` only where dates are not checked and the line has none.
+    pub time: Option<Stamp>,
     pub data: Data,
     pub matches: Vec<MatchLine>,
 }
@@ -106,11 +106,19 @@ pub struct Mode {
     pub ignore_pending: bool,
     /// Never interpret identifiers.
     pub raw_host: bool,
+    /// Remember what the prefregex found, for [`Filter::prefix`].
+    pub keep_prefix: bool,
 }
 
 impl Default for Mode {
     fn default() -> Self {
-        Mode { check_all: false, check_find_time: true, ignore_pending: true, raw_host: false }
+        Mode {
+            check_all: false,
+            check_find_time: true,
+            ignore_pending: true,
+            raw_host: false,
+            keep_prefix: false,
+        }
     }
 }
 
@@ -136,6 +144,8 @@ pub struct Filter {
     sessions: session::Sessions,
     warned_undated: dating::OncePerDay,
     warned_steps: dating::OncePerDay,
+    /// Groups of the last match of the prefregex; none if its last search found nothing.
+    prefix: Option<Data>,
     captures: Captures,
     pre_captures: Captures,
     candidates: Vec<usize>,
@@ -159,6 +169,7 @@ impl Filter {
             sessions: session::Sessions::default(),
             warned_undated: dating::OncePerDay::default(),
             warned_steps: dating::OncePerDay::default(),
+            prefix: None,
             captures: Captures::new(),
             pre_captures: Captures::new(),
             candidates: Vec::new(),
@@ -193,6 +204,21 @@ impl Filter {
 
     pub fn ignoreregexes(&self) -> &[FailRegex] {
         &self.ignoreregex
+    }
+
+    /// What the prefregex found when it was last searched (with [`Mode::keep_prefix`]).
+    pub fn prefix(&self) -> Option<&Data> {
+        self.prefix.as_ref()
+    }
+
+    /// The lines that a failregex over several lines may still need.
+    pub fn buffered_lines(&self) -> &[MatchLine] {
+        &self.buffer
+    }
+
+    /// The time of the last line that had one.
+    pub fn last_time(&self) -> Option<Stamp> {
+        self.dating.last_time()
     }
 
     /// Sets the prefregex; an empty text removes it.
