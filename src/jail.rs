@@ -194,6 +194,9 @@ impl Jail {
                 Note::Log { level, jail: false, text } => {
                     out.push(Effect::Log { level, logger: "fail2ban.filter", text });
                 }
+                Note::Dates(text) => {
+                    out.push(Effect::Log { level: level::INFO, logger: "fail2ban.datedetector", text });
+                }
                 Note::Ignored(_) => {}
             }
         }

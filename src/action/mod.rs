@@ -13,11 +13,13 @@
 //! - `tags`: from an action's text to the command
 //! - `run`, `turn`: running a command, and whose turn it is
 //! - `shell`, `batch`, `plan`: many simple commands in one run of their tool
+//! - `ignore`: the command that decides whether a failure counts
 //! - `python`: actions written in Python
 
 mod batch;
 mod command;
 mod host;
+mod ignore;
 mod info;
 mod jail_actions;
 mod plan;
@@ -36,6 +38,7 @@ mod testing;
 mod tests;
 
 pub use host::{Event, Host, level};
+pub use ignore::run_ignore_command;
 pub use info::{BanInfo, JailState};
 pub use jail_actions::{JailActions, Python, Reply};
 

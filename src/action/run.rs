@@ -40,10 +40,20 @@ enum Outcome {
 /// Runs a command to its end and logs as upstream; whether it succeeded. An error is what upstream raises
 /// rather than logs.
 pub(super) fn execute(command: &ShellCommand, timeout: &Value, host: &dyn Host) -> Result<bool, Exception> {
+    Ok(execute_for(command, timeout, &[0], host)?.is_some())
+}
+
+/// As [`execute`], but with several codes that mean success; which one it was, or `None` for a failure.
+pub(super) fn execute_for(
+    command: &ShellCommand,
+    timeout: &Value,
+    accepted: &[i32],
+    host: &dyn Host,
+) -> Result<Option<i32>, Exception> {
     host.log(level::TRACE, "fail2ban.action", &command.to_string());
     if command.script.is_empty() {
         host.log(level::DEBUG, "fail2ban.action", "Nothing to do");
-        return Ok(true);
+        return Ok(Some(0));
     }
     if command.script.contains('\0') || command.values.iter().any(|value| value.contains('\0')) {
         return Err(Exception::builtin("ValueError", "embedded null byte"));
@@ -55,7 +65,7 @@ pub(super) fn execute(command: &ShellCommand, timeout: &Value, host: &dyn Host) 
             run.tell(level::ERROR);
             let text = os_error(&error, "/bin/sh");
             host.log(level::ERROR, LOGGER, &format!("{command} -- failed with {text}"));
-            return Ok(false);
+            return Ok(None);
         }
     };
     let mut output = Output::of(&mut child);
@@ -64,7 +74,7 @@ pub(super) fn execute(command: &ShellCommand, timeout: &Value, host: &dyn Host) 
         None => run.end(&mut child, timeout),
     };
     output.drain();
-    Ok(run.report(&outcome, &output))
+    Ok(run.report(&outcome, &output, accepted))
 }
 
 /// A quick, silent run for a batch: whether the command took all of `input` and succeeded.
@@ -127,8 +137,13 @@ impl Run<'_> {
         end_group(child).map_or(Outcome::Unkillable, Outcome::Exit)
     }
 
-    fn report(&mut self, outcome: &Outcome, output: &Output) -> bool {
-        let success = matches!(outcome, Outcome::Exit(status) if status.success());
+    /// Logs how it went; the exit code, if it is an accepted one.
+    fn report(&mut self, outcome: &Outcome, output: &Output, accepted: &[i32]) -> Option<i32> {
+        let code = match outcome {
+            Outcome::Exit(status) => status.code().filter(|code| accepted.contains(code)),
+            Outcome::Unkillable => None,
+        };
+        let success = code.is_some();
         let std_level = if success { level::DEBUG } else { level::ERROR };
         if std_level >= self.host.log_level() {
             self.tell(if success { level::TRACE } else { level::ERROR });
@@ -140,10 +155,12 @@ impl Run<'_> {
         }
         match outcome {
             Outcome::Unkillable => self.log(level::ERROR, "unable to kill the process"),
-            Outcome::Exit(_) if success => self.log(level::DEBUG, "returned successfully 0"),
-            Outcome::Exit(status) => self.report_failure(*status),
+            Outcome::Exit(status) => match code {
+                Some(code) => self.log(level::DEBUG, &format!("returned successfully {code}")),
+                None => self.report_failure(*status),
+            },
         }
-        success
+        code
     }
 
     fn report_failure(&self, status: ExitStatus) {

@@ -81,6 +81,11 @@ impl Filter {
             Some(detector) => detector.find(text.as_bytes(), now)?,
             None => None,
         };
+        if !self.announced_dates {
+            self.announced_dates = true;
+            let messages = self.detector.as_mut().map(|detector| detector.take_messages());
+            notes.extend(messages.into_iter().flatten().map(Note::Dates));
+        }
         let mut memory = std::mem::take(&mut self.dating.text);
         let (mut split, mut time) = (Split { before: "", date: "", after: text }, None);
         if let Some(found) = found {

@@ -91,6 +91,8 @@ pub struct Failure {
 pub enum Note {
     /// A message for the log, to be prefixed with the jail's name where `jail` is set.
     Log { level: Level, jail: bool, text: String },
+    /// A message of the date detector.
+    Dates(String),
     /// The ignoreregex of this index matched.
     Ignored(usize),
 }
@@ -142,6 +144,7 @@ pub struct Filter {
     /// The lines that a multi-line regex may still need.
     buffer: Vec<MatchLine>,
     sessions: session::Sessions,
+    announced_dates: bool,
     warned_undated: dating::OncePerDay,
     warned_steps: dating::OncePerDay,
     /// Groups of the last match of the prefregex; none if its last search found nothing.
@@ -167,6 +170,7 @@ impl Filter {
             dating: dating::Memory::default(),
             buffer: Vec::new(),
             sessions: session::Sessions::default(),
+            announced_dates: false,
             warned_undated: dating::OncePerDay::default(),
             warned_steps: dating::OncePerDay::default(),
             prefix: None,

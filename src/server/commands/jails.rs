@@ -220,7 +220,9 @@ impl Engine {
         self.quitting = true;
         log_server("Shutdown in progress...");
         crate::server::daemon::notify_systemd("STOPPING=1");
-        logging::write(level::INFO, "fail2ban.observer", "Observer stop ... try to end queue 5 seconds");
+        let observer = |text| logging::write(level::INFO, "fail2ban.observer", text);
+        observer("Observer stop ... try to end queue 5 seconds");
+        observer("Observer stopped, 0 events remaining.");
         self.stop_all();
         if let Some(task) = &mut self.task {
             task.prepend([Step::Quit]);
@@ -272,6 +274,11 @@ impl Engine {
         let jail = args.text(0)?;
         let options = Args(args.at(1)?.items().unwrap_or_default()).texts();
         let stream = args.at(2)?.items().unwrap_or_default();
+        super::precheck::check(stream, self.now).inspect_err(|error| {
+            let error = error.message();
+            let text = format!("Reload refused, everything goes on as before: {error}");
+            logging::write(level::ERROR, "fail2ban.server", &text);
+        })?;
         let mut steps = vec![Step::ReloadBegin { jail, options }];
         steps.extend(stream.iter().cloned().map(Step::Quiet));
         steps.extend([Step::ReloadEnd, Step::Reply("OK".into())]);

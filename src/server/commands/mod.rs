@@ -3,6 +3,7 @@
 //! - `args` – words with Python's errors
 //! - `server` – log, database, DNS: what belongs to the server as a whole
 //! - `jails` – adding, starting, stopping, reloading jails
+//! - `precheck` – is the stream of a reload sound?
 //! - `set`, `get` – a jail's options
 //! - `bans` – banning and unbanning by hand
 //! - `actions` – a jail's actions
@@ -13,6 +14,7 @@ mod args;
 mod bans;
 mod get;
 mod jails;
+mod precheck;
 mod server;
 mod set;
 mod status;

@@ -9,9 +9,9 @@ use super::{Reply, failure};
 use crate::bans::formula;
 use crate::config::duration::Number;
 use crate::date::PatternError;
-use crate::filter::UseDns;
 use crate::filter::decode::Encoding;
 use crate::filter::ignore::Cache;
+use crate::filter::{Filter, UseDns};
 use crate::level;
 use crate::pattern::{FailRegexError, Origin};
 use crate::server::engine::Engine;
@@ -179,7 +179,6 @@ impl Engine {
     fn set_regex(&mut self, name: &str, option: &str, args: Args, multiple: bool) -> Result<(), Exception> {
         let value = args.at(0)?.clone();
         let filter = &mut self.jail_mut(name)?.core.filter;
-        let origin = || Origin(format!("jail {name}, {}", option.trim_start_matches("add")).into());
         if option.starts_with("del") {
             let index = int_of(&value)?;
             let removed = match option {
@@ -191,17 +190,7 @@ impl Engine {
             }
             return Ok(());
         }
-        let values = if multiple { value.items().unwrap_or_default().to_vec() } else { vec![value] };
-        for value in values {
-            let text = value.to_text();
-            let result = match option {
-                "prefregex" => filter.set_prefregex(&text, origin()),
-                "addfailregex" => filter.add_failregex(&text, origin()),
-                _ => filter.add_ignoreregex(&text, origin()),
-            };
-            result.map_err(|error| regex_exception(&error, option != "prefregex"))?;
-        }
-        Ok(())
+        pattern_of_filter(filter, option, &value, multiple, name)
     }
 
     fn set_ignore(&mut self, name: &str, option: &str, args: Args) -> Result<(), Exception> {
@@ -239,19 +228,7 @@ impl Engine {
         let jail = self.jail_mut(name)?;
         let filter = &mut jail.core.filter;
         match option {
-            "usedns" => {
-                let text = match value {
-                    Value::Bool(true) => "yes".to_owned(),
-                    Value::Bool(false) => "no".to_owned(),
-                    other => other.to_text().to_lowercase(),
-                };
-                filter.set_use_dns(UseDns::parse(&text).unwrap_or_else(|| {
-                    let text =
-                        format!("Incorrect value {} specified for usedns. Using safe 'no'", Value::str(text));
-                    log(level::ERROR, &text);
-                    UseDns::No
-                }));
-            }
+            "usedns" => pattern_of_filter(filter, option, value, false, name)?,
             "maxlines" => {
                 let lines = int_of(value)?;
                 if lines <= 0 {
@@ -365,6 +342,45 @@ fn shown_as(option: &str) -> &str {
     }
 }
 
+/// Sets one of the options that decide what a filter's regexes are.
+pub(super) fn pattern_of_filter(
+    filter: &mut Filter,
+    option: &str,
+    value: &Value,
+    multiple: bool,
+    jail: &str,
+) -> Result<(), Exception> {
+    if option == "usedns" {
+        filter.set_use_dns(use_dns_of(value));
+        return Ok(());
+    }
+    let origin = || Origin(format!("jail {jail}, {}", option.trim_start_matches("add")).into());
+    let values = if multiple { value.items().unwrap_or_default() } else { std::slice::from_ref(value) };
+    for value in values {
+        let text = value.to_text();
+        let result = match option {
+            "prefregex" => filter.set_prefregex(&text, origin()),
+            "addfailregex" => filter.add_failregex(&text, origin()),
+            _ => filter.add_ignoreregex(&text, origin()),
+        };
+        result.map_err(|error| regex_exception(&error, option != "prefregex"))?;
+    }
+    Ok(())
+}
+
+fn use_dns_of(value: &Value) -> UseDns {
+    let text = match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => other.to_text().to_lowercase(),
+    };
+    UseDns::parse(&text).unwrap_or_else(|| {
+        let text = format!("Incorrect value {} specified for usedns. Using safe 'no'", Value::str(text));
+        log(level::ERROR, &text);
+        UseDns::No
+    })
+}
+
 fn regex_exception(error: &FailRegexError, logged: bool) -> Exception {
     let text = error.to_string();
     if logged {
@@ -374,7 +390,11 @@ fn regex_exception(error: &FailRegexError, logged: bool) -> Exception {
 }
 
 /// A detector for the lines of a `datepattern`.
-fn dated_by(text: &str, zone: Option<&str>, now: f64) -> Result<crate::date::DateDetector, Exception> {
+pub(super) fn dated_by(
+    text: &str,
+    zone: Option<&str>,
+    now: f64,
+) -> Result<crate::date::DateDetector, Exception> {
     let mut made = detector(now);
     if zone.is_some() {
         made.set_default_tz(zone).map_err(|error| Exception::builtin("ValueError", error.to_string()))?;
