@@ -1,7 +1,11 @@
 //! Sets of characters, compiled for matching UTF-8 bytes.
 
+use std::sync::OnceLock;
+
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
+
 use super::ast::{Category, Fold, Item, Set};
-use super::unicode::{in_category, is_word, same_upper, to_lower};
+use super::unicode::{in_category, is_word, ranges, same_upper, to_lower};
 
 /// Over-approximation of the characters that can come next: exact for ASCII, by kind for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +79,12 @@ impl First {
     /// Whether every character is allowed, so that asking is no use.
     pub fn is_all(&self) -> bool {
         *self == First::ALL
+    }
+
+    /// Whether all characters are ASCII and allowed by `other`, too.
+    pub fn is_ascii_subset_of(self, other: First) -> bool {
+        let common = self.and(other);
+        self.kinds == 0 && common.ascii == self.ascii
     }
 }
 
@@ -203,9 +213,9 @@ impl Class {
         }
     }
 
-    /// Ranges of members, ascending, for the automaton.
-    pub fn ranges(&self) -> Vec<(char, char)> {
-        self.exact.member_ranges()
+    /// The members, for the automaton.
+    pub fn members(&self) -> ClassUnicode {
+        self.exact.members()
     }
 }
 
@@ -283,26 +293,57 @@ impl Exact {
         }
     }
 
-    fn member_ranges(&self) -> Vec<(char, char)> {
-        let mut ranges: Vec<(char, char)> = Vec::new();
-        for char in '\0'..=char::MAX {
-            if !self.has(char.into()) {
-                continue;
+    fn members(&self) -> ClassUnicode {
+        let all = self.ranges.iter().copied();
+        let mut members = scalars(all);
+        for &(category, negated) in &self.categories {
+            let mut class = category_members(category, self.ascii);
+            if negated {
+                class.negate();
             }
-            match ranges.last_mut() {
-                Some(last) if next_scalar(last.1) == Some(char) => last.1 = char,
-                _ => ranges.push((char, char)),
-            }
+            members.union(&class);
         }
-        ranges
+        if self.fold != Fold::None {
+            let positive = |code| self.has(code) != self.negated;
+            let (gained, lost): (Vec<u32>, Vec<u32>) = cased(self.fold).partition(|code| positive(*code));
+            members.difference(&scalars(lost.into_iter().map(|c| (c, c))));
+            members.union(&scalars(gained.into_iter().map(|c| (c, c))));
+        }
+        if self.negated {
+            members.negate();
+        }
+        members
     }
 }
 
-fn next_scalar(char: char) -> Option<char> {
-    match char {
-        '\u{d7ff}' => Some('\u{e000}'),
-        _ => char::from_u32(u32::from(char) + 1),
+/// Characters that folding changes.
+fn cased(fold: Fold) -> Box<dyn Iterator<Item = u32>> {
+    static CASED: OnceLock<Vec<u32>> = OnceLock::new();
+    match fold {
+        Fold::None => Box::new(std::iter::empty()),
+        Fold::Ascii => Box::new(u32::from(b'A')..=u32::from(b'Z')),
+        Fold::Unicode => {
+            let find = || (0..=0x10ffff).filter(|code| to_lower(*code) != *code).collect();
+            Box::new(CASED.get_or_init(find).iter().copied())
+        }
     }
+}
+
+fn category_members(category: Category, ascii: bool) -> ClassUnicode {
+    let low = (0..0x80).filter(|code| in_category(category, *code, ascii)).map(|code| (code, code));
+    let high = if ascii { &[] } else { ranges(category) };
+    scalars(low.chain(high.iter().copied()))
+}
+
+/// A class of the ranges, without surrogates.
+fn scalars(ranges: impl Iterator<Item = (u32, u32)>) -> ClassUnicode {
+    let valid = ranges.filter_map(|(low, high)| {
+        let low = if (0xd800..0xe000).contains(&low) { 0xe000 } else { low };
+        let high = if (0xd800..0xe000).contains(&high) { 0xd7ff } else { high };
+        let (low, high) = (char::from_u32(low)?, char::from_u32(high)?);
+        (low <= high).then(|| ClassUnicodeRange::new(low, high))
+    });
+    ClassUnicode::new(valid)
 }
 
 /// The characters that a folded character is compared with, for a range as written.

@@ -10,6 +10,7 @@ mod compile;
 mod failregex;
 mod first;
 mod follow;
+mod linear;
 mod parse;
 mod prefilter;
 mod program;

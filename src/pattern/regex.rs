@@ -1,16 +1,21 @@
 //! One compiled expression.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::compile::compile;
+use super::linear::Linear;
 use super::parse::parse;
 use super::program::Program;
 use super::search;
 use super::vm::{Scratch, UNSET};
 
-/// Steps the matcher may take (each a few nanoseconds): some for any text, some for each byte.
-const STEPS: u64 = 2_000_000;
+/// Steps (a few nanoseconds each) after which the matcher gives up.
+const STEPS: u64 = 3_000_000;
+
+/// Steps after which the automaton is asked instead, if there is one: some for any text, and some
+/// for each byte.
+const STEPS_BEFORE_LINEAR: (u64, u64) = (20_000, 8);
 
 /// The flags given to `re.compile`; flags inside the pattern add to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,8 +83,11 @@ pub struct Regex(Arc<Compiled>);
 
 struct Compiled {
     pattern: String,
+    flags: Flags,
     names: Vec<Option<String>>,
     program: Program,
+    /// Built when it is needed first; `None` if there cannot be one.
+    linear: OnceLock<Option<Linear>>,
 }
 
 impl fmt::Debug for Regex {
@@ -93,7 +101,13 @@ impl Regex {
     pub fn new(pattern: &str, flags: Flags) -> Result<Regex, Error> {
         let parsed = parse(pattern, flags).map_err(|reason| Error { reason })?;
         let program = compile(&parsed.root, parsed.names.len());
-        Ok(Regex(Arc::new(Compiled { pattern: pattern.to_owned(), names: parsed.names, program })))
+        Ok(Regex(Arc::new(Compiled {
+            pattern: pattern.to_owned(),
+            flags,
+            names: parsed.names,
+            program,
+            linear: OnceLock::new(),
+        })))
     }
 
     /// The pattern as it was given.
@@ -121,31 +135,95 @@ impl Regex {
     /// `text` must be valid UTF-8 and `start` a character boundary; on other bytes the result is
     /// unspecified, but nothing panics. `caps` holds the groups if the answer is `true`.
     pub fn search(&self, text: &[u8], start: usize, caps: &mut Captures) -> Result<bool, StepLimit> {
-        self.run(text, caps, |program, scratch| search::search(program, text, start, scratch, STEPS))
+        self.find(text, start, caps, false)
     }
 
     /// `re.match(text, start)`: a match that begins exactly at byte `start`.
     pub fn match_at(&self, text: &[u8], start: usize, caps: &mut Captures) -> Result<bool, StepLimit> {
-        self.run(text, caps, |program, scratch| search::match_at(program, text, start, scratch, STEPS))
+        self.find(text, start, caps, true)
     }
 
-    fn run(
+    fn find(
         &self,
         text: &[u8],
+        start: usize,
         caps: &mut Captures,
-        search: impl FnOnce(&Program, &mut Scratch) -> Result<bool, StepLimit>,
+        anchored: bool,
     ) -> Result<bool, StepLimit> {
         caps.valid = false;
         if text.len() >= UNSET as usize {
             return Err(StepLimit);
         }
-        caps.valid = search(&self.0.program, &mut caps.scratch)?;
-        Ok(caps.valid)
+        let (base, per_byte) = STEPS_BEFORE_LINEAR;
+        let few = base + per_byte * text.len() as u64;
+        let found = match self.backtrack(text, start, caps, anchored, few.min(STEPS)) {
+            Err(StepLimit) => self.find_long(text, start, caps, anchored)?,
+            Ok(found) => found,
+        };
+        caps.valid = found;
+        Ok(found)
+    }
+
+    fn backtrack(
+        &self,
+        text: &[u8],
+        start: usize,
+        caps: &mut Captures,
+        anchored: bool,
+        steps: u64,
+    ) -> Result<bool, StepLimit> {
+        let search = if anchored { search::match_at } else { search::search };
+        search(&self.0.program, text, start, &mut caps.scratch, steps)
+    }
+
+    /// After backtracking has taken many steps: by the automaton, or by backtracking up to the
+    /// limit.
+    #[cold]
+    fn find_long(
+        &self,
+        text: &[u8],
+        start: usize,
+        caps: &mut Captures,
+        anchored: bool,
+    ) -> Result<bool, StepLimit> {
+        let Some(linear) = self.linear().filter(|linear| linear.suits(text)) else {
+            return self.backtrack(text, start, caps, anchored, STEPS);
+        };
+        let Some(found) = linear.search(text, start, anchored) else { return Ok(false) };
+        let slots = &mut caps.scratch.slots;
+        slots.clear();
+        slots.resize(2 * self.0.names.len(), UNSET);
+        for group in 0..self.0.names.len() {
+            if let Some(span) = found.get_group(group) {
+                slots[2 * group] = span.start as u32;
+                slots[2 * group + 1] = span.end as u32;
+            }
+        }
+        Ok(true)
+    }
+
+    fn linear(&self) -> Option<&Linear> {
+        let build = || Linear::new(&parse(&self.0.pattern, self.0.flags).ok()?.root);
+        self.0.linear.get_or_init(build).as_ref()
+    }
+
+    /// The result of the automaton alone, for tests of its equality: `None` if the pattern has
+    /// none that suits the text, else whether it matches.
+    #[doc(hidden)]
+    pub fn search_linear(&self, text: &[u8], start: usize, caps: &mut Captures) -> Option<bool> {
+        self.linear().filter(|linear| linear.suits(text))?;
+        caps.valid = self.find_long(text, start, caps, false).unwrap_or(false);
+        Some(caps.valid)
     }
 
     /// Engine and required literals, for `fail2ban-regex --profile`.
     pub fn info(&self) -> Info {
-        Info { engine: Engine::Backtracking, required_literals: Vec::new() }
+        let root = parse(&self.0.pattern, self.0.flags).map(|parsed| parsed.root);
+        let engine = match root.is_ok_and(|root| Linear::is_possible(&root)) {
+            true => Engine::Linear,
+            false => Engine::Backtracking,
+        };
+        Info { engine, required_literals: Vec::new() }
     }
 }
 

@@ -271,8 +271,7 @@ impl Generator {
             0..=3 => self.capture(depth),
             4..=6 => self.group("(?:", depth),
             7 => {
-                let open =
-                    self.random.pick(&["(?i:", "(?s:", "(?m:", "(?-i:", "(?a:", "(?u:", "(?x:", "(?ims-x:"]);
+                let open = self.random.pick(&["(?i:", "(?s:", "(?m:", "(?-i:", "(?a:", "(?x:", "(?ims-x:"]);
                 self.group(open, depth)
             }
             8 => {

@@ -47,6 +47,8 @@ struct Tally {
     late: u64,
     /// Subjects on which ours gave up.
     limited: u64,
+    /// Subjects on which the automaton was asked, too.
+    linear: u64,
     differences: u64,
 }
 
@@ -82,7 +84,13 @@ impl Tally {
             };
             self.pairs += 1;
             self.matches += u64::from(found);
-            let ours = found.then(|| spans(regex, subject, &caps));
+            let mut ours = found.then(|| spans(regex, subject, &caps));
+            if ours == *theirs {
+                if let Some(found) = regex.search_linear(subject.as_bytes(), 0, &mut caps) {
+                    self.linear += 1;
+                    ours = found.then(|| spans(regex, subject, &caps));
+                }
+            }
             if ours != *theirs {
                 self.differences += 1;
                 let Request { pattern, flags, .. } = request;
