@@ -208,7 +208,8 @@ impl Jail {
         }
     }
 
-    /// `set JAIL attempt ID LINES…`: as if these lines had matched.
+    /// `set JAIL attempt ID LINES…`: as if these lines had matched. False if it is ignored, as far as that is
+    /// known without waiting.
     pub fn attempt(
         &mut self,
         id: Address,
@@ -216,12 +217,14 @@ impl Jail {
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
-    ) {
+    ) -> bool {
+        let before = self.failures.total();
         let origin = Origin::Attempt(lines.len().max(1) as i64);
         let matches = lines.into_iter().map(crate::filter::MatchLine::joined).collect();
         let data = crate::filter::Data::default();
         let pending = Pending { id: Id::Known(id), time: now, data, matches, origin, command: None };
         self.receive(pending, now, known, out);
+        self.failures.total() > before || !self.waiting.is_empty()
     }
 
     /// A ban that the database remembers comes back, unless it is ignored by now.

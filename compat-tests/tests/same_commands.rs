@@ -6,6 +6,17 @@ use compat_tests::{Output, Sandbox, Server, Side, normalise, wait};
 
 const COMMANDS: &str = include_str!("same_commands/commands.list");
 
+/// Commands that our server answers otherwise, on purpose: docs/differences.md says why.
+const INTENDED: &[&str] = &[
+    // Errors of Python's compiler, with its positions.
+    "set app findtime ''",
+    // A wrong formula or multiplier is refused with its origin, and the one before stays in force.
+    "set app bantime.formula '('",
+    "get app bantime.formula",
+    "set app bantime.multipliers 'x'",
+    "get app bantime.multipliers",
+];
+
 /// One command and what came of it.
 type Outcome = (String, String);
 
@@ -127,7 +138,8 @@ fn compare(client: Side, server: Side) {
     let found = outcomes(client, server);
     let mut differences = String::new();
     for ((line, expected), (_, found)) in expected().iter().zip(&found) {
-        if expected != found {
+        let intended = server == Side::Ours && INTENDED.contains(&line.as_str());
+        if expected != found && !intended {
             differences += &format!("=== {line}\n--- expected {expected}--- found {found}");
         }
     }

@@ -67,7 +67,8 @@ pub(super) fn bool_of(value: &Value) -> bool {
     }
 }
 
-fn type_name(value: &Value) -> &'static str {
+/// Python's name of a value's type.
+pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::None => "NoneType",
         Value::Bool(_) => "bool",

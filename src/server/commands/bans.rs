@@ -51,13 +51,14 @@ impl Engine {
     /// `set JAIL attempt ID [LINES…]`.
     pub(super) fn attempt(&mut self, name: &str, args: Args) -> Reply {
         self.jail(name)?;
+        if args.len() == 0 {
+            let text = "Filter.addAttempt() missing 1 required positional argument: 'ip'";
+            return Err(Exception::builtin("TypeError", text));
+        }
         let id = typed(&args.text(0)?)?;
         let (lines, now) = (args.from(1).texts(), self.now);
-        let counted = self.with_jail(name, |jail, resolver, out| {
-            let before = jail.core.failures.total();
-            jail.core.attempt(id, lines, now, resolver, out);
-            jail.core.failures.total() > before
-        });
+        let counted =
+            self.with_jail(name, |jail, resolver, out| jail.core.attempt(id, lines, now, resolver, out));
         Ok(Value::Int(counted.unwrap_or(false).into()))
     }
 

@@ -20,11 +20,13 @@ impl Engine {
             "banip" => self.get_ban_list(&name, rest),
             "actions" => Ok(Value::strings(self.jail(&name)?.actions.names())),
             "action" | "actionproperties" | "actionmethods" => self.get_action(&name, &option, rest),
-            _ => self.get_option(&name, &option),
+            // Upstream looks at the jail only once it knows what to ask it for.
+            option if !is_option(option) => failure("Invalid command (no get action or not yet implemented)"),
+            option => self.get_option(&name, option),
         }
     }
 
-    /// The value of a jail's option.
+    /// The value of a jail's option, after `get` or as the reply to `set`.
     pub(super) fn get_option(&self, name: &str, option: &str) -> Reply {
         let jail = self.jail(name)?;
         let core = &jail.core;
@@ -86,6 +88,30 @@ impl Engine {
             },
         })
     }
+}
+
+/// The options that `get` knows; `idle` can only be set.
+fn is_option(name: &str) -> bool {
+    const OPTIONS: [&str; 17] = [
+        "logpath",
+        "logencoding",
+        "journalmatch",
+        "ignoreself",
+        "ignoreip",
+        "ignorecommand",
+        "ignorecache",
+        "prefregex",
+        "failregex",
+        "ignoreregex",
+        "usedns",
+        "findtime",
+        "datepattern",
+        "logtimezone",
+        "maxmatches",
+        "maxretry",
+        "maxlines",
+    ];
+    OPTIONS.contains(&name) || name == "bantime" || name.starts_with("bantime.")
 }
 
 /// Seconds as the number that was set.

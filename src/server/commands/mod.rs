@@ -69,6 +69,10 @@ impl Engine {
     /// Executes one command. `quiet`: as part of a stream, where nobody reads the reply.
     fn command(&mut self, command: &Value, quiet: bool) -> Reply {
         let words = Args(command.items().unwrap_or_default());
+        // Upstream takes the first letter of a bare text for the command's name; no command has such a name.
+        if command.as_str().is_some_and(|text| !text.is_empty()) {
+            return failure("Invalid command");
+        }
         let name = words.text(0)?;
         let args = words.from(1);
         match name.as_str() {
@@ -99,8 +103,7 @@ impl Engine {
     }
 
     fn stream(&mut self, args: Args) -> Reply {
-        let commands = args.at(0)?.items().unwrap_or_default();
-        let steps: Vec<Step> = commands.iter().cloned().map(Step::Quiet).collect();
+        let steps: Vec<Step> = commands(args.at(0)?)?.into_iter().map(Step::Quiet).collect();
         if let Some(task) = &mut self.task {
             task.prepend(steps.into_iter().chain([Step::Reply(Value::None)]).collect::<Vec<_>>());
         }
@@ -118,5 +121,17 @@ impl Engine {
             task.not_before = until;
         }
         Ok(Value::None)
+    }
+}
+
+/// The commands of a stream. A text is a stream of its letters, none of which is a command.
+fn commands(stream: &Value) -> Result<Vec<Value>, Exception> {
+    match (stream.items(), stream.as_str()) {
+        (Some(items), _) => Ok(items.to_vec()),
+        (None, Some(text)) => Ok(text.chars().map(String::from).map(Value::Str).collect()),
+        (None, None) => {
+            let text = format!("'{}' object is not iterable", args::type_name(stream));
+            Err(Exception::builtin("TypeError", text))
+        }
     }
 }
