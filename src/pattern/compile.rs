@@ -19,6 +19,7 @@ pub(super) fn compile(root: &Node, groups: usize) -> Program {
     program.min_len = min_len(root);
     let firsts = first::compute(&mut program);
     follow::fill_in(&mut program, &firsts);
+    program.first = firsts[0];
     program
 }
 
@@ -39,6 +40,7 @@ impl Compiler {
             branches: Vec::new(),
             splits: Vec::new(),
             start: Start::Anywhere,
+            first: First::ALL,
             slots: 2 * groups,
             min_len: 0,
         };

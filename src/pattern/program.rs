@@ -196,10 +196,22 @@ pub(super) struct Program {
     pub branches: Vec<Branch>,
     pub splits: Vec<Split>,
     pub start: Start,
+    /// What a match can begin with.
+    pub first: First,
     /// Twice the number of groups, the whole match included.
     pub slots: usize,
     /// No match is shorter, in bytes.
     pub min_len: usize,
+}
+
+impl Start {
+    /// Whether many places of a text may have to be tried.
+    pub fn is_costly(&self) -> bool {
+        matches!(
+            self,
+            Start::First(_) | Start::OncePerLine | Start::Once | Start::Anywhere | Start::LineStart
+        )
+    }
 }
 
 impl Literal {

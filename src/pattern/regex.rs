@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::compile::compile;
 use super::linear::Linear;
+use super::literals::required;
 use super::parse::parse;
-use super::program::Program;
+use super::program::{Literal, Program, Start};
 use super::search;
 use super::vm::{Scratch, UNSET};
 
@@ -86,6 +87,8 @@ struct Compiled {
     flags: Flags,
     names: Vec<Option<String>>,
     program: Program,
+    /// Every match contains one of these; empty if none is known.
+    required: Box<[Literal]>,
     /// Built when it is needed first; `None` if there cannot be one.
     linear: OnceLock<Option<Linear>>,
 }
@@ -101,11 +104,13 @@ impl Regex {
     pub fn new(pattern: &str, flags: Flags) -> Result<Regex, Error> {
         let parsed = parse(pattern, flags).map_err(|reason| Error { reason })?;
         let program = compile(&parsed.root, parsed.names.len());
+        let required: Vec<Literal> = required(&parsed.root).iter().map(|text| Literal::new(text)).collect();
         Ok(Regex(Arc::new(Compiled {
             pattern: pattern.to_owned(),
             flags,
             names: parsed.names,
             program,
+            required: required.into(),
             linear: OnceLock::new(),
         })))
     }
@@ -156,6 +161,9 @@ impl Regex {
         }
         let (base, per_byte) = STEPS_BEFORE_LINEAR;
         let few = base + per_byte * text.len() as u64;
+        if self.0.program.start.is_costly() && !self.may_match(text) {
+            return Ok(false);
+        }
         let found = match self.backtrack(text, start, caps, anchored, few.min(STEPS)) {
             Err(StepLimit) => self.find_long(text, start, caps, anchored)?,
             Ok(found) => found,
@@ -223,7 +231,30 @@ impl Regex {
             true => Engine::Linear,
             false => Engine::Backtracking,
         };
-        Info { engine, required_literals: Vec::new() }
+        let text = |literal: &Literal| String::from_utf8_lossy(literal.bytes()).into_owned();
+        Info { engine, required_literals: self.0.required.iter().map(text).collect() }
+    }
+
+    /// A quick check: `false` only if the pattern certainly matches nowhere in `text`.
+    #[inline]
+    pub fn may_match(&self, text: &[u8]) -> bool {
+        let required = &self.0.required;
+        required.is_empty() || required.iter().any(|literal| literal.find(text, 0).is_some())
+    }
+
+    /// Whether a text that begins with this byte (`None`: is empty) may match.
+    pub(super) fn may_begin_with(&self, next: Option<u8>) -> bool {
+        !self.is_anchored() || self.0.program.first.has(next)
+    }
+
+    /// Whether it can only match at the start of the text.
+    pub(super) fn is_anchored(&self) -> bool {
+        matches!(self.0.program.start, Start::TextStart)
+    }
+
+    /// Texts of which every match contains one; empty if none is known.
+    pub(super) fn required(&self) -> impl Iterator<Item = &[u8]> + ExactSizeIterator {
+        self.0.required.iter().map(Literal::bytes)
     }
 }
 

@@ -18,12 +18,15 @@ pub(super) fn search(
     if text.len().saturating_sub(start) < program.min_len {
         return Ok(false);
     }
+    if let Start::TextStart = program.start {
+        if start > 0 || !program.first.has(text.first().copied()) {
+            return Ok(false);
+        }
+    }
     scratch.prepare(program);
     let mut vm = Vm::new(program, text, scratch, steps);
     match &program.start {
-        Start::TextStart | Start::Once if start == 0 => vm.attempt(0, 0, 0),
-        Start::TextStart => Ok(false),
-        Start::Once => vm.attempt(start, 0, start),
+        Start::TextStart | Start::Once => vm.attempt(start, 0, start),
         Start::Literal { literal, skip } => at_literals(&mut vm, literal, *skip, text, start),
         other => at_each(&mut vm, text, start, |pos| next_start(other, text, start, pos)),
     }
