@@ -7,7 +7,6 @@ use super::{JailId, LineEnd, Message, Reader, Stats};
 /// Python's numbers of the log levels used here.
 pub const ERROR: u8 = 40;
 pub const WARNING: u8 = 30;
-#[allow(dead_code)]
 pub const NOTICE: u8 = 25;
 pub const INFO: u8 = 20;
 pub const MSG: u8 = 18;
@@ -46,6 +45,10 @@ impl Book {
 
     pub fn say(&mut self, level: u8, logger: &'static str, jail: Option<JailId>, text: String) {
         self.messages.push(Message { level, logger, jail, text });
+    }
+
+    pub fn is_idle(&self, jail: JailId) -> bool {
+        self.jails.get(&jail).is_some_and(|jail| jail.idle)
     }
 
     /// Counts what was delivered to `readers`; `lag` in seconds.

@@ -123,7 +123,7 @@ pub enum Error {
     Exists(PathBuf),
     /// Opening failed; its Display is Python's `[Errno N] text: 'path'`.
     Open(PathBuf, io::Error),
-    /// `journalmatch` is not of the form FIELD=value; holds the words as given, joined by blanks.
+    /// `journalmatch` is not of the form FIELD=value (Python's `ValueError`); holds the words, joined by blanks.
     Match(String),
     /// A match to be removed does not exist; holds its Python form.
     NoMatch(String),

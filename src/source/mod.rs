@@ -7,6 +7,7 @@
 //!
 //! * [`sources`] the owner of it all
 //! * `files` all watched files · `tailed` one file by name · `file` one inode · `watch` what the kernel reports
+//! * `journal` the systemd journal
 //! * `seek` where the first read begins
 //! * [`lines`] where a line ends; splitting blocks into lines
 //! * [`event`] what the sink receives
@@ -15,6 +16,7 @@ mod book;
 pub mod event;
 mod file;
 mod files;
+mod journal;
 pub mod lines;
 #[cfg(test)]
 mod model;

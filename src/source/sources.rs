@@ -9,6 +9,7 @@ use rustix::event::epoll;
 
 use super::book::Book;
 use super::files::Files;
+use super::journal::{Journals, Options};
 use super::seek::DateOf;
 use super::{Added, Backend, Error, Event, JailId, LineEnd, Message, Position, Stats, Stored};
 
@@ -19,6 +20,7 @@ pub struct Sources {
     poll: OwnedFd,
     book: Book,
     files: Files,
+    journals: Journals,
     watching: bool,
 }
 
@@ -29,6 +31,7 @@ impl Sources {
             poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             book: Book::default(),
             files: Files::new(),
+            journals: Journals::default(),
             watching: false,
         })
     }
@@ -61,7 +64,7 @@ impl Sources {
     /// The watcher exists from the first file on that needs it.
     fn poll_watcher(&mut self) {
         if let (false, Some(watcher)) = (self.watching, &self.files.watcher) {
-            self.watching = add_to_poll(&self.poll, watcher).is_ok();
+            self.watching = add_to_poll(&self.poll, watcher, Token::Files).is_ok();
         }
     }
 
@@ -84,26 +87,28 @@ impl Sources {
         options: &[(String, String)],
         stored: Option<&Stored>,
     ) -> Result<(), Error> {
-        let _ = (jail, backend, options, stored);
-        todo!()
+        match backend {
+            "systemd" => {
+                let flags = std::env::var("F2B_SYSTEMD_DEFAULT_FLAGS").ok();
+                self.journals.add(jail, Options::parse(options, flags.as_deref())?, stored)
+            }
+            _ => Err(Error::Source(format!("Unknown backend {backend}"))),
+        }
     }
 
     /// `set JAIL addjournalmatch WORDS…`: one more alternative; `+` separates alternatives within.
     pub fn add_journal_match(&mut self, jail: JailId, words: &[String]) -> Result<(), Error> {
-        let _ = (jail, words);
-        todo!()
+        self.journals.add_match(jail, words, &mut self.book)
     }
 
     /// `set JAIL deljournalmatch [WORDS…]`; all of them without words.
     pub fn remove_journal_match(&mut self, jail: JailId, words: Option<&[String]>) -> Result<(), Error> {
-        let _ = (jail, words);
-        todo!()
+        self.journals.remove_match(jail, words, &mut self.book)
     }
 
     /// `get JAIL journalmatch`.
     pub fn journal_matches(&self, jail: JailId) -> Vec<Vec<String>> {
-        let _ = jail;
-        todo!()
+        self.journals.matches(jail)
     }
 
     /// Begins delivery of everything added to the jail so far (again for what is added later).
@@ -114,17 +119,20 @@ impl Sources {
     pub fn start(&mut self, jail: JailId, from: f64, now: f64, date_of: DateOf<'_>) {
         self.book.set_now(now);
         self.files.start(jail, from, date_of, &mut self.book);
+        self.journals.start(jail, from, &mut self.book);
     }
 
     /// `set JAIL idle on|off`: an idle jail keeps its positions and is delivered nothing.
     pub fn set_idle(&mut self, jail: JailId, idle: bool) {
         self.book.jails.entry(jail).or_default().idle = idle;
         self.files.set_idle(jail, idle, self.book.now);
+        self.journals.set_idle(jail, idle);
     }
 
     /// Removes a jail with all its sources; returns its last positions.
     pub fn remove_jail(&mut self, jail: JailId) -> Vec<Position> {
-        let positions = self.files.remove_jail(jail, &mut self.book);
+        let mut positions = self.files.remove_jail(jail, &mut self.book);
+        positions.extend(self.journals.remove(jail));
         self.book.jails.remove(&jail);
         positions
     }
@@ -137,7 +145,9 @@ impl Sources {
     /// Positions that changed since the last call, to be stored (at most every 10 s, COMPAT §6).
     pub fn changed_positions(&mut self) -> Vec<(JailId, Position)> {
         self.book.moved = false;
-        self.files.changed_positions()
+        let mut changed = self.files.changed_positions();
+        changed.extend(self.journals.changed_positions());
+        changed
     }
 
     /// Counters of a jail.
@@ -148,7 +158,8 @@ impl Sources {
     /// How long the engine may wait for the descriptor; `None` if nothing is due at any time.
     pub fn next_timeout(&self, now: f64) -> Option<Duration> {
         let now = now + self.book.ahead();
-        let due = self.files.due_in(now)?;
+        let due = [self.files.due_in(now), self.journals.due_in(now, &self.book)];
+        let due = due.into_iter().flatten().min_by(f64::total_cmp)?;
         Some(Duration::from_secs_f64(due.clamp(0.0, 3600.0)))
     }
 
@@ -157,9 +168,10 @@ impl Sources {
     /// [`Sources::next_timeout`] has passed, and after it returned true.
     pub fn process(&mut self, now: f64, sink: &mut dyn FnMut(Event<'_>)) -> bool {
         self.book.set_now(now);
-        let more = self.files.process(&mut self.book, sink);
+        let files = self.files.process(&mut self.book, sink);
         self.poll_watcher();
-        more
+        let journals = self.journals.process(&self.poll, &mut self.book, sink);
+        files || journals
     }
 
     /// Messages for the log since the last call, in order. Any call may leave some.
@@ -175,7 +187,20 @@ impl AsFd for Sources {
     }
 }
 
+/// Which kind of source a descriptor belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    Files,
+    Journals,
+}
+
 /// Makes the one descriptor readable when `source` is.
-fn add_to_poll(poll: &OwnedFd, source: impl AsFd) -> rustix::io::Result<()> {
-    epoll::add(poll, source, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
+pub fn add_to_poll(poll: &OwnedFd, source: impl AsFd, token: Token) -> rustix::io::Result<()> {
+    epoll::add(poll, source, epoll::EventData::new_u64(token as u64), epoll::EventFlags::IN)
+}
+
+/// Ends that.
+pub fn remove_from_poll(poll: &OwnedFd, source: impl AsFd) {
+    // Fails only if it was not there.
+    let _ = epoll::delete(poll, source);
 }

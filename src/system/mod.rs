@@ -2,10 +2,12 @@
 //!
 //! - [`detach`]: becoming a daemon
 //! - [`inherit`]: sockets handed over by systemd
+//! - [`journal`]: libsystemd, loaded at run time
 //! - [`names`]: host names and this machine's addresses
 //! - [`process`]: child processes in their own session
 
 pub mod detach;
 pub mod inherit;
+pub mod journal;
 pub mod names;
 pub mod process;
