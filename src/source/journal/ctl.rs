@@ -5,19 +5,21 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdout, Stdio};
 
 use super::entry::Entry;
-use super::handle::From;
+use super::handle::{From, Next};
 use super::matches::{Group, Terms};
 use super::options::Spec;
 
 /// Longest entry that is taken; a bound for memory.
 const MAX_ENTRY: usize = 4 << 20;
 
-/// A running `journalctl --follow`.
+/// A running `journalctl`.
 #[derive(Debug)]
 pub struct Command {
     child: Child,
     output: ChildStdout,
     pending: Vec<u8>,
+    /// It goes on when it has come to the end.
+    pub follow: bool,
 }
 
 impl Command {
@@ -26,19 +28,20 @@ impl Command {
         std::env::split_paths(&path).any(|dir| dir.join("journalctl").is_file())
     }
 
-    pub fn start(spec: &Spec, groups: &[Group], from: &From) -> io::Result<Command> {
+    pub fn start(spec: &Spec, groups: &[Group], from: &From, follow: bool) -> io::Result<Command> {
         let mut command = std::process::Command::new("journalctl");
-        command.args(["--quiet", "--follow", "--no-tail", "--no-pager", "--output=export"]);
+        command.args(["--quiet", "--no-pager", "--output=export"]);
+        command.args(if follow { &["--follow", "--no-tail"][..] } else { &[] });
         command.args(arguments(spec, groups, from));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         rustix::io::ioctl_fionbio(&output, true)?;
-        Ok(Command { child, output, pending: Vec::new() })
+        Ok(Command { child, output, pending: Vec::new(), follow })
     }
 
-    /// Reads the next entry; false if there is none now, an error if the command ended.
-    pub fn next(&mut self, entry: &mut Entry, terms: &mut Terms) -> io::Result<bool> {
+    /// Reads the next entry; an error if the command ended though it should follow.
+    pub fn next(&mut self, entry: &mut Entry, terms: &mut Terms) -> io::Result<Next> {
         loop {
             entry.clear();
             terms.clear();
@@ -47,16 +50,19 @@ impl Command {
                 if entry.cursor.is_empty() {
                     continue;
                 }
-                return Ok(true);
+                return Ok(Next::Entry);
             }
             if self.pending.len() > MAX_ENTRY {
                 return Err(io::Error::other("an entry is too large"));
             }
             let mut chunk = [0; 16 * 1024];
             match self.output.read(&mut chunk) {
+                Ok(0) if !self.follow => return Ok(Next::End),
                 Ok(0) => return Err(io::Error::other("journalctl ended")),
                 Ok(n) => self.pending.extend_from_slice(&chunk[..n]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(if self.follow { Next::End } else { Next::Wait });
+                }
                 Err(error) => return Err(error),
             }
         }

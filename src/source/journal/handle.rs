@@ -25,6 +25,16 @@ pub enum Handle {
     Command(Command),
 }
 
+/// What a look for the next entry showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Entry,
+    /// Nothing yet; more of what is already in the journal may come.
+    Wait,
+    /// The end of the journal.
+    End,
+}
+
 /// What is still to be done before the next entry is read.
 #[derive(Debug)]
 pub struct Seek(From);
@@ -36,10 +46,10 @@ pub fn unavailable() -> Option<&'static str> {
 }
 
 impl Handle {
-    /// Opens a journal for the entries that match, from a place on.
-    pub fn open(spec: &Spec, groups: &[Group], from: From) -> io::Result<Handle> {
+    /// Opens a journal for the entries that match, from a place on. With `first`, its end is to be told.
+    pub fn open(spec: &Spec, groups: &[Group], from: From, first: bool) -> io::Result<Handle> {
         if !journal::available() {
-            return Ok(Handle::Command(Command::start(spec, groups, &from)?));
+            return Ok(Handle::Command(Command::start(spec, groups, &from, !first)?));
         }
         let open = match spec {
             Spec::System { flags } => Open::System { flags: *flags },
@@ -54,8 +64,8 @@ impl Handle {
         Ok(Handle::Library(journal, Some(Seek(from))))
     }
 
-    /// Reads the next entry; false if there is none now.
-    pub fn next(&mut self, entry: &mut Entry, terms: &mut Terms) -> io::Result<bool> {
+    /// Reads the next entry.
+    pub fn next(&mut self, entry: &mut Entry, terms: &mut Terms) -> io::Result<Next> {
         entry.clear();
         terms.clear();
         match self {
@@ -65,13 +75,14 @@ impl Handle {
                     None => journal.next()?,
                     Some(Seek(from)) => go(journal, &from)?,
                 };
-                if found {
-                    entry.realtime = journal.realtime()?;
-                    entry.monotonic = journal.monotonic().unwrap_or(0);
-                    entry.cursor = journal.cursor()?;
-                    journal.fields(&mut |field| entry.take(field, terms))?;
+                if !found {
+                    return Ok(Next::End);
                 }
-                Ok(found)
+                entry.realtime = journal.realtime()?;
+                entry.monotonic = journal.monotonic().unwrap_or(0);
+                entry.cursor = journal.cursor()?;
+                journal.fields(&mut |field| entry.take(field, terms))?;
+                Ok(Next::Entry)
             }
         }
     }
@@ -82,6 +93,11 @@ impl Handle {
             Handle::Library(journal, _) => journal.process(),
             Handle::Command(_) => Ok(Changed::Appended),
         }
+    }
+
+    /// Whether it reads what is there and then ends, so that it has to be opened again to follow.
+    pub fn ends(&self) -> bool {
+        matches!(self, Handle::Command(command) if !command.follow)
     }
 
     /// Whether one has to look for changes from time to time.

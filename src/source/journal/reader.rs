@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 
 use super::entry::{Entry, iso_date};
-use super::handle::{From, Handle};
+use super::handle::{From, Handle, Next};
 use super::matches::{Filter, Group, Terms};
 use super::options::Options;
 use crate::source::{Event, JailId, Reader};
@@ -98,7 +98,7 @@ impl Shared {
     pub fn open(options: &Options, joining: &[Joining], now: f64) -> io::Result<Shared> {
         let from = joining.iter().map(|jail| jail.from).min().unwrap_or(0);
         let groups = all_groups(joining.iter().map(|jail| &jail.groups));
-        let handle = Handle::open(&options.spec(None), &groups, From::Time(from))?;
+        let handle = Handle::open(&options.spec(None), &groups, From::Time(from), true)?;
         let mut shared = Shared {
             options: options.clone(),
             handle,
@@ -164,7 +164,7 @@ impl Shared {
         // What was rotated away may hold entries not yet read.
         let since = SystemTime::UNIX_EPOCH + Duration::from_micros(self.realtime);
         let groups = all_groups(self.members.iter().map(|member| &member.groups));
-        self.handle = Handle::open(&self.options.spec(Some(since)), &groups, from)?;
+        self.handle = Handle::open(&self.options.spec(Some(since)), &groups, from, false)?;
         Ok(())
     }
 
@@ -217,9 +217,16 @@ impl Shared {
         operating: &mut dyn FnMut(JailId),
     ) -> Step {
         match self.handle.next(&mut scratch.entry, &mut self.terms) {
-            Ok(true) => self.errors = 0,
-            Ok(false) => {
+            Ok(Next::Entry) => self.errors = 0,
+            Ok(Next::Wait) => {
                 self.at_end = true;
+                return Step::End;
+            }
+            Ok(Next::End) => {
+                self.at_end = true;
+                if self.handle.ends() {
+                    self.reopen_at = Some(now);
+                }
                 let late = self.members.iter_mut().filter(|m| !m.reader.in_operation);
                 late.for_each(|member| begin(member, operating));
                 return Step::End;
