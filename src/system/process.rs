@@ -16,3 +16,14 @@ pub fn in_new_session(command: &mut Command) -> &mut Command {
         })
     }
 }
+
+/// Makes the kernel end the child when the thread that started it ends, however that happens.
+pub fn ending_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: between fork and exec only `prctl` runs, which is async-signal-safe and touches no memory.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+            Ok(())
+        })
+    }
+}

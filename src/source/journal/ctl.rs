@@ -8,6 +8,7 @@ use super::entry::Entry;
 use super::handle::{From, Next};
 use super::matches::{Group, Terms};
 use super::options::Spec;
+use crate::system::process::ending_with_us;
 
 /// Longest entry that is taken; a bound for memory.
 const MAX_ENTRY: usize = 4 << 20;
@@ -34,7 +35,7 @@ impl Command {
         command.args(if follow { &["--follow", "--no-tail"][..] } else { &[] });
         command.args(arguments(spec, groups, from));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn()?;
+        let mut child = ending_with_us(&mut command).spawn()?;
         let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         rustix::io::ioctl_fionbio(&output, true)?;
         Ok(Command { child, output, pending: Vec::new(), follow })

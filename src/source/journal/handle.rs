@@ -2,11 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::SystemTime;
 
 use super::ctl::Command;
 use super::entry::Entry;
 use super::matches::{Group, Terms};
-use super::options::Spec;
+use super::options::{Options, Spec};
 use crate::system::journal::{self, Changed, Journal, Open};
 
 /// Where reading begins.
@@ -46,12 +47,20 @@ pub fn unavailable() -> Option<&'static str> {
 }
 
 impl Handle {
-    /// Opens a journal for the entries that match, from a place on. With `first`, its end is to be told.
-    pub fn open(spec: &Spec, groups: &[Group], from: From, first: bool) -> io::Result<Handle> {
+    /// Opens a journal for the entries that match, from a place on; again, if `since` is given: the
+    /// time of the last entry read.
+    pub fn open(
+        options: &Options,
+        groups: &[Group],
+        from: From,
+        since: Option<SystemTime>,
+    ) -> io::Result<Handle> {
         if !journal::available() {
-            return Ok(Handle::Command(Command::start(spec, groups, &from, !first)?));
+            let follow = since.is_some();
+            return Ok(Handle::Command(Command::start(&options.places(), groups, &from, follow)?));
         }
-        let open = match spec {
+        let spec = options.spec(since);
+        let open = match &spec {
             Spec::System { flags } => Open::System { flags: *flags },
             Spec::Namespace { name, flags } => Open::Namespace { name, flags: *flags },
             Spec::Directory { path, flags } => Open::Directory { path, flags: *flags },

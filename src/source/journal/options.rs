@@ -85,7 +85,14 @@ impl Options {
             files.extend(rotated);
             return Spec::Files(files);
         }
+        self.places()
+    }
+
+    /// What to open where the reader finds new files itself: like [`Options::spec`], with rotated files.
+    pub fn places(&self) -> Spec {
+        let files: Vec<PathBuf> = self.files.iter().flat_map(|pattern| find(pattern)).collect();
         match (&self.path, &self.namespace) {
+            _ if !files.is_empty() => Spec::Files(files),
             (Some(path), _) => Spec::Directory { path: path.clone(), flags: self.flags.unwrap_or(0) },
             (None, Some(name)) => {
                 Spec::Namespace { name: name.clone(), flags: self.flags.unwrap_or(LOCAL_ONLY) }

@@ -98,7 +98,7 @@ impl Shared {
     pub fn open(options: &Options, joining: &[Joining], now: f64) -> io::Result<Shared> {
         let from = joining.iter().map(|jail| jail.from).min().unwrap_or(0);
         let groups = all_groups(joining.iter().map(|jail| &jail.groups));
-        let handle = Handle::open(&options.spec(None), &groups, From::Time(from), true)?;
+        let handle = Handle::open(options, &groups, From::Time(from), None)?;
         let mut shared = Shared {
             options: options.clone(),
             handle,
@@ -164,7 +164,7 @@ impl Shared {
         // What was rotated away may hold entries not yet read.
         let since = SystemTime::UNIX_EPOCH + Duration::from_micros(self.realtime);
         let groups = all_groups(self.members.iter().map(|member| &member.groups));
-        self.handle = Handle::open(&self.options.spec(Some(since)), &groups, from, false)?;
+        self.handle = Handle::open(&self.options, &groups, from, Some(since))?;
         Ok(())
     }
 
