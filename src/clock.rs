@@ -25,6 +25,17 @@ pub fn local(unix: f64) -> Option<jiff::Zoned> {
     Some(stamp.to_zoned(zone().clone()))
 }
 
+/// The present time as log lines begin: `YYYY-MM-DD HH:MM:SS,mmm`.
+pub fn log_time() -> String {
+    let now = now();
+    format!("{},{:03}", local_text(now), (now.fract() * 1000.0) as u32)
+}
+
+/// The present year.
+pub fn local_year() -> i32 {
+    local(now()).map_or(1970, |time| time.year().into())
+}
+
 /// The system's time zone, looked up once.
 fn zone() -> &'static jiff::tz::TimeZone {
     static ZONE: std::sync::OnceLock<jiff::tz::TimeZone> = std::sync::OnceLock::new();

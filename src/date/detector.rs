@@ -37,7 +37,7 @@ pub struct Entry {
     /// Lines it won.
     pub hits: u64,
     /// What a hit counts.
-    weight: f64,
+    hit_weight: f64,
     /// Unix time of the last hit.
     last_used: f64,
     /// Characters before its last match.
@@ -45,8 +45,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn weight(&self) -> f64 {
-        self.hits as f64 * self.weight / self.distance.max(1) as f64
+    /// What a hit counts.
+    pub fn hit_weight(&self) -> f64 {
+        self.hit_weight
+    }
+
+    /// What decides about its place: the hits by their weight, less for matches far from the start of the line.
+    pub fn weight(&self) -> f64 {
+        self.hits as f64 * self.hit_weight / self.distance.max(1) as f64
     }
 }
 
@@ -109,10 +115,14 @@ impl DateDetector {
     /// A detector for a `datepattern` value: its non-empty lines are one template each.
     pub fn from_patterns(years: Years, zone: LocalZone, value: &str) -> Result<Self, PatternError> {
         let mut detector = Self::new(years, zone);
-        for line in value.split('\n').map(str::trim).filter(|line| !line.is_empty()) {
-            detector.append_template(line)?;
-        }
+        detector.append_patterns(value)?;
         Ok(detector)
+    }
+
+    /// Adds the templates of a `datepattern` value: its non-empty lines.
+    pub fn append_patterns(&mut self, value: &str) -> Result<(), PatternError> {
+        let mut lines = value.split('\n').map(str::trim).filter(|line| !line.is_empty());
+        lines.try_for_each(|line| self.append_template(line))
     }
 
     /// Adds a template, or several if the pattern is a keyword (COMPAT §4.2).
@@ -158,7 +168,7 @@ impl DateDetector {
                 false => Err(PatternError::Duplicate { name: template.name.clone() }),
             };
         }
-        self.entries.push(Entry { template, hits: 0, weight, last_used: 0.0, distance: FAR });
+        self.entries.push(Entry { template, hits: 0, hit_weight: weight, last_used: 0.0, distance: FAR });
         Ok(())
     }
 

@@ -16,7 +16,7 @@ mod daemon;
 mod engine;
 mod host;
 mod message;
-mod resolver;
+pub mod resolver;
 mod running;
 mod task;
 

@@ -166,20 +166,26 @@ pub fn kernel_has_ipv6() -> bool {
     }
 }
 
-fn resolve(name: &str, v6: bool) -> HashSet<Address> {
-    let mut addresses = HashSet::new();
-    let mut error = None;
+/// All addresses of a name; the error is the last family's, if no family has any.
+pub fn look_up(name: &str, v6: bool) -> Result<Vec<Address>, String> {
+    let (mut addresses, mut error) = (Vec::new(), None);
     for want in if v6 { &[Want::V4, Want::V6][..] } else { &[Want::V4] } {
         match names::resolve(name, *want) {
             Ok(found) => addresses.extend(found.into_iter().map(Address::from_ip)),
             Err(text) => error = Some(text),
         }
     }
-    if let (true, Some(error)) = (addresses.is_empty(), error) {
-        let text = format!("Unable to find a corresponding IP address for {name}: {error}");
-        logging::write_now(level::WARNING, "fail2ban.ipdns", &text);
+    match error.filter(|_| addresses.is_empty()) {
+        Some(error) => Err(format!("Unable to find a corresponding IP address for {name}: {error}")),
+        None => Ok(addresses),
     }
-    addresses
+}
+
+fn resolve(name: &str, v6: bool) -> HashSet<Address> {
+    look_up(name, v6).map(HashSet::from_iter).unwrap_or_else(|text| {
+        logging::write_now(level::WARNING, "fail2ban.ipdns", &text);
+        HashSet::new()
+    })
 }
 
 fn own_addresses(v6: bool) -> HashSet<Address> {

@@ -1,0 +1,180 @@
+//! Which lines are tried: a text, a file, or the journal.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Exit;
+use super::regexes::short;
+use super::tester::Tester;
+use crate::filter::Dated;
+use crate::filter::decode::Encoding;
+use crate::source::LineEnd;
+use crate::value::Value;
+
+/// A line to try.
+pub enum Line {
+    /// Of a log.
+    Log(String),
+    /// Of the journal, which knows its time.
+    Dated { before: String, date: String, after: String, time: f64 },
+}
+
+impl Line {
+    /// The whole text.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Line::Log(text) => Cow::Borrowed(text),
+            Line::Dated { before, date, after, .. } => Cow::Owned([&**before, date, after].concat()),
+        }
+    }
+
+    /// The line with its time, if it has one of its own.
+    pub fn dated(&self) -> Option<Dated<'_>> {
+        match self {
+            Line::Log(_) => None,
+            Line::Dated { before, date, after, time } => Some(Dated { before, date, after, time: *time }),
+        }
+    }
+}
+
+/// The lines to try.
+pub type Lines = Box<dyn Iterator<Item = io::Result<Line>>>;
+
+/// Opens what the LOG argument names, and says what it is.
+pub fn open(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
+    if Path::new(log).is_file() {
+        return open_file(tester, log);
+    }
+    if log.starts_with("systemd-journal") {
+        return Err(Exit::raised("systemd-journal: not available in this build"));
+    }
+    let single = tester.filter.max_lines() <= 1 && !log.contains('\n');
+    let lines: Vec<String> = log.split('\n').map(str::to_owned).collect();
+    if single {
+        tester.say(&format!("Use      single line : {}", short(log)));
+    } else {
+        tester.say(&format!("Use      multi line : {} line(s)", lines.len()));
+        for (i, line) in lines.iter().enumerate().take(SHOWN) {
+            tester.say(&format!("| {:>2}: {}", i + 1, short(line)));
+        }
+        if lines.len() > SHOWN {
+            tester.say("| ...");
+        }
+        tester.say("`-");
+    }
+    let trimmed = |line: String| Ok(Line::Log(line.trim_end_matches(['\r', '\n']).to_owned()));
+    Ok(Box::new(lines.into_iter().map(trimmed)))
+}
+
+/// Lines of a text argument that are shown.
+const SHOWN: usize = 5;
+
+fn open_file(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
+    let name = tester.options.encoding.clone();
+    let unknown = || Exit::raised(format!("LookupError: unknown encoding: {name}"));
+    let file = match File::open(log) {
+        Ok(file) => file,
+        Err(error) => {
+            let (number, text) = (error.raw_os_error().unwrap_or(0), error.to_string());
+            let text = text.split(" (os error").next().unwrap_or_default();
+            tester.out.line(&format!("[Errno {number}] {text}: {}", Value::str(log)));
+            return Err(Exit::failed());
+        }
+    };
+    let encoding = Encoding::parse(&name).ok_or_else(unknown)?;
+    tester.say(&format!("Use         log file : {log}"));
+    tester.say(&format!("Use         encoding : {name}"));
+    Ok(Box::new(FileLines {
+        progress: Progress::new(&file),
+        reader: BufReader::with_capacity(1 << 18, file),
+        encoding,
+        line_end: LineEnd::of_encoding(&name),
+        bytes: Vec::new(),
+    }))
+}
+
+/// The complete lines of a file, decoded.
+struct FileLines {
+    reader: BufReader<File>,
+    encoding: Encoding,
+    line_end: LineEnd,
+    bytes: Vec<u8>,
+    progress: Option<Progress>,
+}
+
+impl Iterator for FileLines {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<io::Result<Line>> {
+        self.bytes.clear();
+        // a line feed byte may be a part of a wider character
+        while self.line_end.first(&self.bytes).is_none() {
+            match self.reader.read_until(b'\n', &mut self.bytes) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+            // the rest of the character whose first byte that was
+            let missing = match self.line_end {
+                LineEnd::Utf16Le => self.bytes.len() % 2,
+                LineEnd::Utf32Le => (4 - self.bytes.len() % 4) % 4,
+                _ => 0,
+            };
+            if let Err(error) = self.reader.by_ref().take(missing as u64).read_to_end(&mut self.bytes) {
+                return Some(Err(error));
+            }
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.advance(self.bytes.len());
+        }
+        let (text, _) = self.encoding.decode(&self.bytes);
+        Some(Ok(Line::Log(text.trim_end_matches(['\r', '\n']).to_owned())))
+    }
+}
+
+/// How far a long input has been read, for a person at a terminal.
+struct Progress {
+    total: u64,
+    read: u64,
+    next: Instant,
+    shown: bool,
+}
+
+/// Seconds without news.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Progress {
+    fn new(file: &File) -> Option<Progress> {
+        let total = file.metadata().ok()?.len();
+        (total > 0 && io::stderr().is_terminal()).then(|| Progress {
+            total,
+            read: 0,
+            next: Instant::now() + PATIENCE,
+            shown: false,
+        })
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.read += bytes as u64;
+        let due = self.read % 64 < bytes as u64 && Instant::now() >= self.next;
+        if due {
+            self.next += PATIENCE;
+            self.shown = true;
+            let done = (self.read * 40 / self.total).min(40) as usize;
+            let percent = self.read * 100 / self.total;
+            eprint!("\r[{:<40}] {percent:3} %", "#".repeat(done));
+            let _ = io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            eprint!("\r{:48}\r", "");
+        }
+    }
+}
