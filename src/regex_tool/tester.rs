@@ -325,10 +325,11 @@ impl<'o> Tester<'o> {
             return Vec::new();
         }
         if !self.names.contains_key(name) {
-            let mut addresses = resolver::look_up(name, resolver::kernel_has_ipv6()).unwrap_or_else(|text: String| {
-                self.log(level::WARNING, "fail2ban.ipdns", &text);
-                Vec::new()
-            });
+            let mut addresses =
+                resolver::look_up(name, resolver::kernel_has_ipv6()).unwrap_or_else(|text: String| {
+                    self.log(level::WARNING, "fail2ban.ipdns", &text);
+                    Vec::new()
+                });
             // each address once, and in a definite order
             addresses.sort_by_key(Address::to_string);
             addresses.dedup();
