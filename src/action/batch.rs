@@ -4,10 +4,11 @@
 //! as it stands. The batch modes used change all or nothing (`iptables-restore`, `nft -f`), or make no
 //! difference when repeated (`ipset -exist`), so that a batch that failed can be done again one by one.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::run::feed;
-use super::shell::{Join, Simple, simple_commands};
+use super::shell::simple_commands;
 use super::tags::ShellCommand;
 use crate::value::Value;
 
@@ -33,11 +34,10 @@ pub(super) enum Batch {
 impl Batch {
     /// Runs lines of this batch. The error is what the tool said.
     pub fn run<'a>(&self, lines: impl Iterator<Item = &'a str>, timeout: &Value) -> Result<(), String> {
-        let mut input = String::new();
-        for line in lines {
-            input += line;
-            input.push('\n');
-        }
+        let input = match self {
+            Batch::Nft { .. } => merge_elements(lines),
+            _ => lines.flat_map(|line| [line, "\n"]).collect(),
+        };
         match self {
             Batch::Restore { program, table, wait } => {
                 let restore = restore_program(program).ok_or("no batch mode of the same kind")?;
@@ -51,22 +51,28 @@ impl Batch {
     }
 }
 
+/// The batch mode's name, for the log.
+impl fmt::Display for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Batch::Restore { program, .. } => write!(f, "{program}-restore"),
+            Batch::Nft { program } => write!(f, "{program} -f"),
+            Batch::Ipset { program, .. } => write!(f, "{program} restore"),
+        }
+    }
+}
+
 /// The batch that a command could be part of, and its line there.
 pub(super) fn recognise(command: &ShellCommand) -> Option<(Batch, String)> {
     if !command.values.is_empty() {
         return None;
     }
     let commands = simple_commands(&command.script)?;
-    if let [test, add] = commands.as_slice() {
-        if add.join == Join::Or {
-            return test_or_add(test, add);
-        }
-    }
     let mut batch = None;
     let mut lines = Vec::new();
-    for Simple { join, words } in &commands {
+    for words in &commands {
         let (kind, line) = line_of(words)?;
-        if *join != Join::Then || batch.as_ref().is_some_and(|known| *known != kind) {
+        if batch.as_ref().is_some_and(|known| *known != kind) {
             return None;
         }
         batch = Some(kind);
@@ -86,7 +92,7 @@ fn line_of(words: &[String]) -> Option<(Batch, String)> {
         "iptables" | "ip6tables" | "iptables-legacy" | "ip6tables-legacy" | "iptables-nft"
         | "ip6tables-nft" => iptables(program, &rest),
         "nft" => nft(program, &rest),
-        "ipset" => ipset(program, &rest, false),
+        "ipset" => ipset(program, &rest),
         _ => None,
     }
 }
@@ -97,38 +103,10 @@ fn base_name(program: &str) -> &str {
 
 /// Words that say something else than what rule to add or remove; `iptables-restore` would not take them,
 /// or not in the same sense.
-const NOT_IN_RULES: [&str; 30] = [
-    "--table",
-    "--wait",
-    "--wait-interval",
-    "--verbose",
-    "--numeric",
-    "--exact",
-    "--version",
-    "--help",
-    "--list",
-    "--list-rules",
-    "--flush",
-    "--zero",
-    "--new",
-    "--new-chain",
-    "--delete-chain",
-    "--policy",
-    "--rename-chain",
-    "--replace",
-    "--check",
-    "--append",
-    "--insert",
-    "--delete",
-    "--line-numbers",
-    "--modprobe",
-    "--ipv4",
-    "--ipv6",
-    "--set-counters",
-    "--noflush",
-    "--counters",
-    "--test",
-];
+const NOT_IN_RULES: &str = "--table --wait --wait-interval --verbose --numeric --exact --version --help --list \
+                            --list-rules --flush --zero --new --new-chain --delete-chain --policy --rename-chain \
+                            --replace --check --append --insert --delete --line-numbers --modprobe --ipv4 --ipv6 \
+                            --set-counters --noflush --counters --test";
 
 /// `[-w [N]] [-t TABLE] -A|-D|-I CHAIN …`, in any order before the command.
 fn iptables(program: &str, words: &[&str]) -> Option<(Batch, String)> {
@@ -156,7 +134,7 @@ fn iptables(program: &str, words: &[&str]) -> Option<(Batch, String)> {
     let fits = |word: &&str| match word.strip_prefix('-') {
         Some(long) if long.starts_with('-') => {
             let name = word.split('=').next().unwrap_or(word);
-            !NOT_IN_RULES.iter().any(|other| other.starts_with(name))
+            !NOT_IN_RULES.split(' ').any(|other| other.starts_with(name))
         }
         Some(short) => ["p", "s", "d", "i", "o", "j", "g", "m", "f"].contains(&short),
         None => true,
@@ -177,10 +155,10 @@ fn nft(program: &str, words: &[&str]) -> Option<(Batch, String)> {
     }
 }
 
-/// `ipset -exist add|del SET ELEMENT …`; without `-exist` only where the caller knows better.
-fn ipset(program: &str, words: &[&str], exist: bool) -> Option<(Batch, String)> {
+/// `ipset -exist add|del SET ELEMENT …`.
+fn ipset(program: &str, words: &[&str]) -> Option<(Batch, String)> {
     let is_exist = |word: &&str| matches!(*word, "-exist" | "--exist" | "-!");
-    let exist = exist || words.iter().any(is_exist);
+    let exist = words.iter().any(is_exist);
     let words: Vec<&str> = words.iter().copied().filter(|word| !is_exist(word)).collect();
     let (verb, rest) = words.split_first()?;
     let (verb, removes) = match *verb {
@@ -194,25 +172,26 @@ fn ipset(program: &str, words: &[&str], exist: bool) -> Option<(Batch, String)> 
     Some((Batch::Ipset { program: program.to_owned(), removes }, format!("{verb} {}", rest.join(" "))))
 }
 
-/// `ipset --test SET ELEMENT || ipset --add SET ELEMENT`: what newer versions call `-exist add`.
-fn test_or_add(test: &Simple, add: &Simple) -> Option<(Batch, String)> {
-    let ([tool, "test" | "-T" | "--test", tested @ ..], [same_tool, "add" | "-A" | "--add", added @ ..]) = (
-        &*test.words.iter().map(String::as_str).collect::<Vec<_>>(),
-        &*add.words.iter().map(String::as_str).collect::<Vec<_>>(),
-    ) else {
-        return None;
-    };
-    if tool != same_tool || base_name(tool) != "ipset" || tested != added {
-        return None;
+/// Elements for the same set in one `nft` command: much faster for sets of intervals.
+fn merge_elements<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let mut input = String::new();
+    let mut set = "";
+    for line in lines.flat_map(str::lines) {
+        match line.strip_suffix(" }").and_then(|line| line.split_once(" { ")) {
+            Some((this, element)) if this == set && !element.contains(['{', '}']) => {
+                input.truncate(input.len() - " }\n".len());
+                input += ", ";
+                input += element;
+                input += " }\n";
+            }
+            parts => {
+                input += line;
+                input.push('\n');
+                set = parts.map_or("", |(this, _)| this);
+            }
+        }
     }
-    line_of(
-        &add.words[..1]
-            .iter()
-            .cloned()
-            .chain(["-exist".into()])
-            .chain(add.words[1..].iter().cloned())
-            .collect::<Vec<_>>(),
-    )
+    input
 }
 
 /// The restore program that belongs to an `iptables`: the same executable under its other name. Where the
@@ -254,7 +233,6 @@ mod tests {
             ),
             ("ipset -exist add f2b-x 192.0.2.1 timeout 0", "add f2b-x 192.0.2.1 timeout 0"),
             ("ipset del f2b-x 192.0.2.1 -exist", "del f2b-x 192.0.2.1"),
-            ("ipset --test f2b-x 192.0.2.1 ||  ipset --add f2b-x 192.0.2.1", "add f2b-x 192.0.2.1"),
             (
                 "iptables -I a -s 192.0.2.1 -j DROP\niptables -I b -s 192.0.2.1 -j DROP",
                 "-I a -s 192.0.2.1 -j DROP\n-I b -s 192.0.2.1 -j DROP",
@@ -262,6 +240,18 @@ mod tests {
         ] {
             assert_eq!(line(script).as_deref(), Some(expected), "{script}");
         }
+    }
+
+    #[test]
+    fn elements_of_one_set_are_merged() {
+        let lines = [
+            "add element t a { 1 }",
+            "add element t a { 2 }",
+            "add element t b { 3 }",
+            "add element t a { 4 }",
+        ];
+        let expected = "add element t a { 1, 2 }\nadd element t b { 3 }\nadd element t a { 4 }\n";
+        assert_eq!(merge_elements(lines.into_iter()), expected);
     }
 
     #[test]
@@ -279,7 +269,7 @@ mod tests {
             "nft add rule inet t c drop",
             "nft add element inet t s \\{ 192.0.2.1 \\} \\; flush ruleset",
             "ipset add f2b-x 192.0.2.1",
-            "ipset --test f2b-x 192.0.2.1 || ipset --add f2b-y 192.0.2.1",
+            "ipset --test f2b-x 192.0.2.1 || ipset --add f2b-x 192.0.2.1",
             "csf --deny 192.0.2.1",
         ] {
             assert_eq!(line(script), None, "{script}");

@@ -1,11 +1,13 @@
 //! One action made of shell commands, and what has been done with it: upstream's `CommandAction`
 //! (COMPAT §8.1).
 
+mod check;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::host::{Host, level};
+use super::host::Host;
 use super::info::{ActionInfo, BanInfo, FamilyKey, JailState};
 use super::properties::Properties;
 use super::run::execute;
@@ -13,8 +15,6 @@ use super::tags::{ShellCommand, StaticCache, replace_family, replace_ticket};
 use super::turn::{GRACE, Turn};
 use crate::config::options::OptionMap;
 use crate::value::{Exception, Value};
-
-const LOGGER: &str = "fail2ban.CommandAction";
 
 /// State of a family: the action has been started for it.
 const STARTED: u8 = 1;
@@ -29,14 +29,6 @@ pub(super) struct Place<'a> {
     pub state: JailState,
     /// Counts the repairs of all actions of the jail; bans of an earlier epoch are repeated.
     pub epoch: &'a mut u64,
-}
-
-/// What a failed check is told about first, instead of being repaired.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Any,
-    Unban,
-    FlushAtStop,
 }
 
 /// What a finished operation changes.
@@ -59,6 +51,9 @@ impl After {
         }
     }
 }
+
+use check::Check;
+pub(super) use check::Purpose;
 
 pub(super) struct CommandAction {
     name: Arc<str>,
@@ -203,82 +198,6 @@ impl CommandAction {
         }
         self.set_state(family.clone(), 0);
         self.operate(After::Stop, std::slice::from_ref(family), place)
-    }
-
-    /// Checks every started family and repairs it if it must be.
-    pub fn check(&mut self, purpose: Purpose, place: &mut Place) -> Result<(), Exception> {
-        if !self.properties.is_set("actioncheck") {
-            return Ok(());
-        }
-        for family in self.started_families() {
-            if self.check_family(&family, purpose, true, place)? == Check::Broken {
-                self.set_state(family.clone(), 0);
-                self.record("<actionstart>", &family, None);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_family(
-        &mut self,
-        family: &FamilyKey,
-        purpose: Purpose,
-        force_start: bool,
-        place: &mut Place,
-    ) -> Result<Check, Exception> {
-        if !force_start && family.is_some() && !self.started.iter().any(|(known, _)| known == family) {
-            return Ok(Check::Sane);
-        }
-        let check = self.operation_command("<actioncheck>", family, place)?;
-        if check.script.is_empty() || self.execute(&check, place)? {
-            return Ok(Check::Sane);
-        }
-        if let Some(text) = self.refusal(purpose) {
-            place.host.log(level::ERROR, LOGGER, text);
-            return Ok(Check::Refused);
-        }
-        place.host.log(level::ERROR, LOGGER, "Invariant check failed. Trying to restore a sane environment");
-        *place.epoch += 1;
-        self.ban_epoch = *place.epoch;
-        if !self.restore(family, force_start, place)?
-            || (self.state(family) != 0 && !self.execute(&check, place)?)
-        {
-            place.host.log(level::CRITICAL, LOGGER, "Unable to restore environment");
-            return Ok(Check::Broken);
-        }
-        Ok(Check::Sane)
-    }
-
-    /// Why something broken is not repaired for this purpose.
-    fn refusal(&self, purpose: Purpose) -> Option<&'static str> {
-        if self.properties.is_set("actionrepair_on_unban") {
-            return None;
-        }
-        match purpose {
-            Purpose::Any => None,
-            Purpose::Unban => Some("Invariant check failed. Unban is impossible."),
-            Purpose::FlushAtStop => Some("Invariant check failed. Flush is impossible."),
-        }
-    }
-
-    /// Repairs a family by the action's own command, or else by stopping and starting it.
-    fn restore(
-        &mut self,
-        family: &FamilyKey,
-        force_start: bool,
-        place: &mut Place,
-    ) -> Result<bool, Exception> {
-        let repair = self.operation_command("<actionrepair>", family, place)?;
-        if !repair.script.is_empty() {
-            let repaired = self.execute(&repair, place)?;
-            self.set_state(family.clone(), if repaired { STARTED } else { 0 });
-            return Ok(repaired);
-        }
-        // What cannot be stopped may still start.
-        let _ = self.stop_for(family, place);
-        let force = force_start || !self.properties.start_on_demand();
-        self.start_for(Some(family.clone()), force, place)?;
-        Ok(true)
     }
 
     /// Runs a ticket's command; once more if it fails, after a check and repair when the action has one.
@@ -444,17 +363,6 @@ impl CommandAction {
             .map(|(family, _)| family.clone())
             .collect()
     }
-}
-
-/// The result of a check.
-#[derive(PartialEq, Eq)]
-enum Check {
-    /// In order, perhaps after a repair.
-    Sane,
-    /// Broken, and not repaired for this purpose.
-    Refused,
-    /// Broken for good.
-    Broken,
 }
 
 fn conditional(family: &FamilyKey) -> String {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::host::{Host, level};
 use super::info::{BanInfo, JailState};
+use super::job::{Call, Job, Spec, SpecKind, Work};
 use super::properties::{METHODS, Properties};
 use super::queue::Queue;
-use super::worker::{Call, Job, Spec, SpecKind, Work};
 use crate::value::{Exception, Value};
 
 /// A Python action of `addaction NAME PATH JSON`.

@@ -8,7 +8,7 @@
 //! - `info`: the facts about one ban, and their lazy form as tags
 //! - `jail_actions`: the engine's side: ordered actions, their properties, the queue's handle
 //! - `properties`: what a command action consists of
-//! - `queue`, `worker`: the jail's thread and what it does for each kind of work
+//! - `queue`, `job`, `worker`: the jail's thread and what it does for each kind of work
 //! - `command`: one command action: started or not, check and repair
 //! - `tags`: from an action's text to the command
 //! - `run`, `turn`: running a command, and whose turn it is
@@ -22,6 +22,7 @@ mod host;
 mod ignore;
 mod info;
 mod jail_actions;
+mod job;
 mod plan;
 mod properties;
 mod python;

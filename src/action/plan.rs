@@ -4,12 +4,16 @@ use std::collections::VecDeque;
 
 use super::batch::{Batch, recognise};
 use super::command::{CommandAction, Place};
+use super::host::{Host, level};
 use super::info::{ActionInfo, BanInfo};
 use super::turn::Turn;
 use crate::value::Value;
 
-/// How many commands at most go into one batch.
+const LOGGER: &str = "fail2ban.utils";
+
+/// How many commands at most go into one batch: additions, and removals, for which some tools search.
 const MOST: usize = 10_000;
+const MOST_REMOVALS: usize = 1000;
 
 /// How often the smallest batch may fail before batches are given up.
 const PATIENCE: u32 = 3;
@@ -105,11 +109,14 @@ impl<'a> Plan<'a> {
             _ if action.is_start_due(&family) => return false,
             kind => action.ban_tag(kind == Kind::Reban),
         };
-        let Some((batch, line)) =
-            action.ticket_command(tag, info, place).ok().and_then(|text| recognise(&text))
-        else {
-            return false;
-        };
+        let Ok(command) = action.ticket_command(tag, info, place) else { return false };
+        if command.script.is_empty() {
+            if self.kind != Kind::Unban {
+                action.note_ban(family);
+            }
+            return true;
+        }
+        let Some((batch, line)) = recognise(&command) else { return false };
         let step = Step { ticket, action: index, line };
         match self.groups.iter_mut().find(|group| group.batch == batch) {
             Some(group) => group.steps.push_back(step),
@@ -119,10 +126,11 @@ impl<'a> Plan<'a> {
     }
 
     /// Runs a part of what is planned; `None` when nothing is left.
-    pub fn next_batch(&mut self, timeout_of: impl Fn(usize) -> Value) -> Option<Done> {
+    pub fn next_batch(&mut self, host: &dyn Host, timeout_of: impl Fn(usize) -> Value) -> Option<Done> {
+        let most = if self.kind == Kind::Unban { MOST_REMOVALS } else { MOST };
         let group = self.groups.iter_mut().find(|group| !group.steps.is_empty())?;
         loop {
-            let count = group.size.min(group.steps.len());
+            let count = group.size.min(group.steps.len()).min(most);
             if count < 2 || group.failures >= PATIENCE {
                 group.size = 2;
                 return Some(Done { steps: group.steps.drain(..1).collect(), success: false });
@@ -135,10 +143,14 @@ impl<'a> Plan<'a> {
             };
             match result {
                 Ok(()) => {
-                    group.size = (count * 2).min(MOST);
+                    host.log(level::DEBUG, LOGGER, &format!("{count} commands at once by {}", group.batch));
+                    group.size = (count * 2).min(most);
                     return Some(Done { steps: group.steps.drain(..count).collect(), success: true });
                 }
-                Err(_) => {
+                Err(error) => {
+                    let text =
+                        format!("{count} commands at once by {} failed, trying less: {error}", group.batch);
+                    host.log(level::DEBUG, LOGGER, &text);
                     group.failures += u32::from(count == 2);
                     group.size = 1;
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::host::Host;
 use super::info::{ActionInfo, JailState};
-use super::worker::Call;
+use super::job::Call;
 use crate::value::{Exception, Value};
 
 /// One Python action of a jail.

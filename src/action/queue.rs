@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ACTIONS;
 use super::host::{Host, level};
-use super::worker::{Job, Worker};
+use super::job::Job;
+use super::worker::Worker;
 
 struct State {
     jobs: VecDeque<Job>,

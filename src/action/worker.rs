@@ -1,92 +1,20 @@
 //! The worker of one jail: does what the engine queued, in order, and writes the log lines that upstream's
 //! actions thread writes (COMPAT §7, §8.1).
 
+mod tickets;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::ACTIONS;
 use super::command::{CommandAction, Place, Purpose};
 use super::host::{Event, Host, level};
-use super::info::{ActionInfo, BanInfo, JailState};
-use super::plan::{Kind, Plan};
-use super::properties::Properties;
+use super::info::{BanInfo, JailState};
+use super::job::{Call, Job, Spec, SpecKind, Work};
 use super::python::PythonAction;
 use crate::address::Address;
 use crate::value::{Exception, Value};
-
-/// Time between two consistency checks because of failures of banned hosts.
-const CHECK_INTERVAL: Duration = Duration::from_secs(3);
-
-/// One action as the engine had it when the work was queued.
-#[derive(Clone)]
-pub(super) struct Spec {
-    /// Distinguishes an action from a later one of the same name.
-    pub id: u64,
-    pub name: Arc<str>,
-    pub kind: SpecKind,
-}
-
-#[derive(Clone)]
-pub(super) enum SpecKind {
-    Command(Properties),
-    Python(Arc<super::Python>),
-}
-
-/// Work with the actions that are to do it.
-pub(super) struct Job {
-    pub actions: Arc<Vec<Spec>>,
-    pub work: Work,
-}
-
-pub(super) enum Work {
-    /// Starts all actions, or only those with these numbers.
-    Start {
-        only: Option<Vec<u64>>,
-        jail: JailState,
-    },
-    Ban(Box<BanInfo>),
-    AlreadyBanned {
-        info: Box<BanInfo>,
-        check: bool,
-    },
-    Prolong(Box<BanInfo>),
-    Unban(Box<BanInfo>),
-    Flush {
-        tickets: Vec<BanInfo>,
-        jail: JailState,
-    },
-    Stop {
-        tickets: Vec<BanInfo>,
-        jail: JailState,
-    },
-    Reload {
-        survivors: Vec<u64>,
-        obsolete: Vec<u64>,
-        tickets: Vec<BanInfo>,
-        jail: JailState,
-    },
-    Call {
-        action: u64,
-        call: Call,
-        token: u64,
-    },
-    Barrier(u64),
-}
-
-/// A control command that only the worker can answer.
-pub(super) enum Call {
-    /// The action's module is loaded; answers its name.
-    Load,
-    Method {
-        name: String,
-        arguments: String,
-    },
-    Get(String),
-    Set(String, Value),
-    Properties,
-    Methods,
-}
 
 /// An action at work.
 pub(super) struct Slot {
@@ -255,120 +183,6 @@ impl Worker {
         (&mut self.slots[index], place)
     }
 
-    fn ban(&mut self, tickets: &[BanInfo]) {
-        let mut plan = Plan::new(Kind::Ban, tickets);
-        for (number, ticket) in tickets.iter().enumerate() {
-            let restore = if ticket.restored { "Restore " } else { "" };
-            self.log(level::NOTICE, &format!("[{}] {restore}Ban {}", self.jail, ticket.id));
-            for index in self.all() {
-                if !(ticket.restored && self.slots[index].action.is_norestored()) {
-                    self.step(&mut plan, number, index);
-                }
-            }
-        }
-        self.finish(&mut plan);
-        for (number, ticket) in tickets.iter().enumerate() {
-            self.note_epoch(ticket, plan.epoch_of(number).unwrap_or(self.epoch));
-        }
-    }
-
-    /// Plans a ticket's command of one action, or runs it at once where it cannot be planned.
-    fn step(&mut self, plan: &mut Plan, number: usize, index: usize) {
-        let ticket = plan.ticket(number);
-        let (jail, host) = (self.jail.clone(), self.host.clone());
-        let mut info = ActionInfo::new(ticket, &jail, &*host);
-        let (slot, mut place) = self.at(index, ticket.jail);
-        if let Action::Command(action) = &mut slot.action {
-            if plan.add(number, index, action, &mut info, &mut place) {
-                return;
-            }
-        }
-        self.finish(plan);
-        self.single(plan.kind(), ticket, index);
-        plan.set_epoch(number, self.epoch);
-    }
-
-    /// Runs what has been planned.
-    fn finish(&mut self, plan: &mut Plan) {
-        let timeouts = |slots: &[Slot], index: usize| match &slots[index].action {
-            Action::Command(action) => action.properties().timeout().clone(),
-            Action::Python(_) => Value::Int(60),
-        };
-        while let Some(done) = plan.next_batch(|index| timeouts(&self.slots, index)) {
-            for step in done.steps {
-                let ticket = plan.ticket(step.ticket);
-                if !done.success {
-                    self.single(plan.kind(), ticket, step.action);
-                } else if let (Action::Command(action), Kind::Ban) =
-                    (&mut self.slots[step.action].action, plan.kind())
-                {
-                    action.note_ban(super::info::family_key(&ticket.ip));
-                }
-                plan.set_epoch(step.ticket, self.epoch);
-            }
-        }
-    }
-
-    /// One ticket, one action, the plain way.
-    fn single(&mut self, kind: Kind, ticket: &BanInfo, index: usize) -> bool {
-        let (jail, host) = (self.jail.clone(), self.host.clone());
-        let mut info = ActionInfo::new(ticket, &jail, &*host);
-        let (slot, mut place) = self.at(index, ticket.jail);
-        let result = match (&mut slot.action, kind) {
-            (Action::Command(action), Kind::Ban) => action.ban(false, &mut info, &mut place),
-            (Action::Command(action), Kind::Reban) => action.ban(true, &mut info, &mut place),
-            (Action::Command(action), Kind::Unban) => action.unban(&mut info, &mut place),
-            (Action::Python(action), Kind::Ban) => action.ban(&mut info),
-            (Action::Python(action), Kind::Reban) => action.reban(&mut info),
-            (Action::Python(action), Kind::Unban) => action.unban(&mut info),
-        };
-        self.report_ticket(index, kind.name(), &info, result)
-    }
-
-    fn report_ticket(
-        &self,
-        index: usize,
-        what: &str,
-        info: &ActionInfo,
-        result: Result<(), Exception>,
-    ) -> bool {
-        let Err(error) = result else { return true };
-        let text = format!(
-            "Failed to execute {what} jail '{}' action '{}' info '{}': {}",
-            self.jail,
-            self.slots[index].name,
-            info.repr(),
-            error.message()
-        );
-        self.log(level::ERROR, &text);
-        false
-    }
-
-    fn note_epoch(&mut self, ticket: &BanInfo, epoch: u64) {
-        if epoch > 0 {
-            self.epochs.insert(ticket.id.clone(), epoch);
-        }
-    }
-
-    fn already_banned(&mut self, ticket: &BanInfo, check: bool) {
-        let epoch = self.epochs.get(&ticket.id).copied().unwrap_or(0);
-        let due = self.last_check.is_none_or(|last| last.elapsed() > CHECK_INTERVAL);
-        if check && due && epoch == self.epoch {
-            self.last_check = Some(Instant::now());
-            for index in self.all() {
-                if !self.check(index, Purpose::Any, ticket.jail) {
-                    return;
-                }
-            }
-        }
-        if epoch >= self.epoch {
-            return;
-        }
-        let mut repaired = self.all();
-        repaired.retain(|&index| self.slots[index].action.ban_epoch() > epoch);
-        self.reban(ticket, if repaired.is_empty() { self.all() } else { repaired });
-    }
-
     /// Checks an action; an error in it ends what is being done, as upstream.
     fn check(&mut self, index: usize, purpose: Purpose, jail: JailState) -> bool {
         let (slot, mut place) = self.at(index, jail);
@@ -377,47 +191,6 @@ impl Worker {
         let text = format!("[{}] unhandled error in actions thread: {}", self.jail, error.message());
         self.log(level::ERROR, &text);
         false
-    }
-
-    fn reban(&mut self, ticket: &BanInfo, actions: Vec<usize>) {
-        let only = match actions.as_slice() {
-            [index] => format!(", action {}", Value::str(&*self.slots[*index].name)),
-            _ => String::new(),
-        };
-        self.log(level::NOTICE, &format!("[{}] Reban {}{only}", self.jail, ticket.id));
-        if actions.into_iter().all(|index| self.single(Kind::Reban, ticket, index)) {
-            self.note_epoch(ticket, self.epoch);
-        }
-    }
-
-    fn prolong(&mut self, ticket: &BanInfo) {
-        let (jail, host) = (self.jail.clone(), self.host.clone());
-        let mut info = ActionInfo::new(ticket, &jail, &*host);
-        for index in self.all() {
-            if ticket.restored && self.slots[index].action.is_norestored() {
-                continue;
-            }
-            let (slot, mut place) = self.at(index, ticket.jail);
-            let Action::Command(action) = &mut slot.action else { continue };
-            if action.properties().is_prolongable() {
-                let result = action.prolong(&mut info, &mut place);
-                self.report_ticket(index, "ban", &info, result);
-            }
-        }
-    }
-
-    fn unban(&mut self, tickets: &[BanInfo], actions: &[usize], log: Option<&str>) {
-        let mut plan = Plan::new(Kind::Unban, tickets);
-        for (number, ticket) in tickets.iter().enumerate() {
-            if let Some(word) = log {
-                self.log(level::NOTICE, &format!("[{}] {word} {}", self.jail, ticket.id));
-                self.epochs.remove(&ticket.id);
-            }
-            for &index in actions {
-                self.step(&mut plan, number, index);
-            }
-        }
-        self.finish(&mut plan);
     }
 
     /// Ends all tickets: by one command per action where it has one, else one by one.

@@ -1,0 +1,170 @@
+//! What the worker does with tickets: ban, repeat, prolong, unban.
+
+use std::time::{Duration, Instant};
+
+use super::{Action, Slot, Worker};
+use crate::action::command::Purpose;
+use crate::action::host::level;
+use crate::action::info::{ActionInfo, BanInfo, family_key};
+use crate::action::plan::{Kind, Plan};
+use crate::value::{Exception, Value};
+
+/// Time between two consistency checks because of failures of banned hosts.
+const CHECK_INTERVAL: Duration = Duration::from_secs(3);
+
+impl Worker {
+    pub(super) fn ban(&mut self, tickets: &[BanInfo]) {
+        let mut plan = Plan::new(Kind::Ban, tickets);
+        for (number, ticket) in tickets.iter().enumerate() {
+            let restore = if ticket.restored { "Restore " } else { "" };
+            self.log(level::NOTICE, &format!("[{}] {restore}Ban {}", self.jail, ticket.id));
+            for index in self.all() {
+                if !(ticket.restored && self.slots[index].action.is_norestored()) {
+                    self.step(&mut plan, number, index);
+                }
+            }
+        }
+        self.finish(&mut plan);
+        for (number, ticket) in tickets.iter().enumerate() {
+            self.note_epoch(ticket, plan.epoch_of(number).unwrap_or(self.epoch));
+        }
+    }
+
+    /// Plans a ticket's command of one action, or runs it at once where it cannot be planned.
+    fn step(&mut self, plan: &mut Plan, number: usize, index: usize) {
+        let ticket = plan.ticket(number);
+        let (jail, host) = (self.jail.clone(), self.host.clone());
+        let mut info = ActionInfo::new(ticket, &jail, &*host);
+        let (slot, mut place) = self.at(index, ticket.jail);
+        if let Action::Command(action) = &mut slot.action {
+            if plan.add(number, index, action, &mut info, &mut place) {
+                return;
+            }
+        }
+        self.finish(plan);
+        self.single(plan.kind(), ticket, index);
+        plan.set_epoch(number, self.epoch);
+    }
+
+    /// Runs what has been planned.
+    fn finish(&mut self, plan: &mut Plan) {
+        let timeouts = |slots: &[Slot], index: usize| match &slots[index].action {
+            Action::Command(action) => action.properties().timeout().clone(),
+            Action::Python(_) => Value::Int(60),
+        };
+        while let Some(done) = plan.next_batch(&*self.host, |index| timeouts(&self.slots, index)) {
+            for step in done.steps {
+                let ticket = plan.ticket(step.ticket);
+                if !done.success {
+                    self.single(plan.kind(), ticket, step.action);
+                } else if let (Action::Command(action), Kind::Ban) =
+                    (&mut self.slots[step.action].action, plan.kind())
+                {
+                    action.note_ban(family_key(&ticket.ip));
+                }
+                plan.set_epoch(step.ticket, self.epoch);
+            }
+        }
+    }
+
+    /// One ticket, one action, the plain way.
+    fn single(&mut self, kind: Kind, ticket: &BanInfo, index: usize) -> bool {
+        let (jail, host) = (self.jail.clone(), self.host.clone());
+        let mut info = ActionInfo::new(ticket, &jail, &*host);
+        let (slot, mut place) = self.at(index, ticket.jail);
+        let result = match (&mut slot.action, kind) {
+            (Action::Command(action), Kind::Ban) => action.ban(false, &mut info, &mut place),
+            (Action::Command(action), Kind::Reban) => action.ban(true, &mut info, &mut place),
+            (Action::Command(action), Kind::Unban) => action.unban(&mut info, &mut place),
+            (Action::Python(action), Kind::Ban) => action.ban(&mut info),
+            (Action::Python(action), Kind::Reban) => action.reban(&mut info),
+            (Action::Python(action), Kind::Unban) => action.unban(&mut info),
+        };
+        self.report_ticket(index, kind.name(), &info, result)
+    }
+
+    fn report_ticket(
+        &self,
+        index: usize,
+        what: &str,
+        info: &ActionInfo,
+        result: Result<(), Exception>,
+    ) -> bool {
+        let Err(error) = result else { return true };
+        let text = format!(
+            "Failed to execute {what} jail '{}' action '{}' info '{}': {}",
+            self.jail,
+            self.slots[index].name,
+            info.repr(),
+            error.message()
+        );
+        self.log(level::ERROR, &text);
+        false
+    }
+
+    fn note_epoch(&mut self, ticket: &BanInfo, epoch: u64) {
+        if epoch > 0 {
+            self.epochs.insert(ticket.id.clone(), epoch);
+        }
+    }
+
+    pub(super) fn already_banned(&mut self, ticket: &BanInfo, check: bool) {
+        let epoch = self.epochs.get(&ticket.id).copied().unwrap_or(0);
+        let due = self.last_check.is_none_or(|last| last.elapsed() > CHECK_INTERVAL);
+        if check && due && epoch == self.epoch {
+            self.last_check = Some(Instant::now());
+            for index in self.all() {
+                if !self.check(index, Purpose::Any, ticket.jail) {
+                    return;
+                }
+            }
+        }
+        if epoch >= self.epoch {
+            return;
+        }
+        let mut repaired = self.all();
+        repaired.retain(|&index| self.slots[index].action.ban_epoch() > epoch);
+        self.reban(ticket, if repaired.is_empty() { self.all() } else { repaired });
+    }
+
+    fn reban(&mut self, ticket: &BanInfo, actions: Vec<usize>) {
+        let only = match actions.as_slice() {
+            [index] => format!(", action {}", Value::str(&*self.slots[*index].name)),
+            _ => String::new(),
+        };
+        self.log(level::NOTICE, &format!("[{}] Reban {}{only}", self.jail, ticket.id));
+        if actions.into_iter().all(|index| self.single(Kind::Reban, ticket, index)) {
+            self.note_epoch(ticket, self.epoch);
+        }
+    }
+
+    pub(super) fn prolong(&mut self, ticket: &BanInfo) {
+        let (jail, host) = (self.jail.clone(), self.host.clone());
+        let mut info = ActionInfo::new(ticket, &jail, &*host);
+        for index in self.all() {
+            if ticket.restored && self.slots[index].action.is_norestored() {
+                continue;
+            }
+            let (slot, mut place) = self.at(index, ticket.jail);
+            let Action::Command(action) = &mut slot.action else { continue };
+            if action.properties().is_prolongable() {
+                let result = action.prolong(&mut info, &mut place);
+                self.report_ticket(index, "ban", &info, result);
+            }
+        }
+    }
+
+    pub(super) fn unban(&mut self, tickets: &[BanInfo], actions: &[usize], log: Option<&str>) {
+        let mut plan = Plan::new(Kind::Unban, tickets);
+        for (number, ticket) in tickets.iter().enumerate() {
+            if let Some(word) = log {
+                self.log(level::NOTICE, &format!("[{}] {word} {}", self.jail, ticket.id));
+                self.epochs.remove(&ticket.id);
+            }
+            for &index in actions {
+                self.step(&mut plan, number, index);
+            }
+        }
+        self.finish(&mut plan);
+    }
+}
