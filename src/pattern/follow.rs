@@ -50,10 +50,10 @@ fn start(program: &Program, firsts: &[First]) -> Start {
         return Start::Literal { literal: Literal::new(&literal), skip };
     }
     if let Some(few) = firsts[0].few_bytes() {
-        match few.as_slice() {
-            &[a] => return Start::Byte1(a),
-            &[a, b] => return Start::Byte2(a, b),
-            &[a, b, c] => return Start::Byte3(a, b, c),
+        match *few.as_slice() {
+            [a] => return Start::Byte1(a),
+            [a, b] => return Start::Byte2(a, b),
+            [a, b, c] => return Start::Byte3(a, b, c),
             _ => {}
         }
     }
@@ -67,13 +67,13 @@ fn start(program: &Program, firsts: &[First]) -> Start {
 fn fixed_start(program: &Program, pc: usize) -> Option<Start> {
     match &program.insts[pc] {
         Inst::Save(_) => fixed_start(program, pc + 1),
-        Inst::At(Position::TextStart) => Some(Start::TextStart),
-        Inst::At(Position::LineStart) => Some(Start::LineStart),
+        Inst::At(Position::TextStart) => Some(Start::Text),
+        Inst::At(Position::LineStart) => Some(Start::Lines),
         Inst::Branch(index) => {
             let ways = &program.branches[*index as usize].ways;
             let anchored = |&(way, _): &(u32, First)| fixed_start(program, way as usize);
-            let all = ways.iter().all(|way| matches!(anchored(way), Some(Start::TextStart)));
-            all.then_some(Start::TextStart)
+            let all = ways.iter().all(|way| matches!(anchored(way), Some(Start::Text)));
+            all.then_some(Start::Text)
         }
         Inst::Run(index) => {
             let run = &program.runs[*index as usize];

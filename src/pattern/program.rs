@@ -123,7 +123,7 @@ pub(super) enum Follow {
 /// A text to look for, forwards or backwards.
 #[derive(Debug)]
 pub(super) struct Literal {
-    pub finder: Finder<'static>,
+    pub finder: Box<Finder<'static>>,
     /// The byte to look for backwards, and where in the text it is.
     pub rare: (u8, usize),
 }
@@ -165,9 +165,9 @@ pub(super) struct Branch {
 #[derive(Debug)]
 pub(super) enum Start {
     /// Only at the start of the text.
-    TextStart,
+    Text,
     /// Only at starts of lines.
-    LineStart,
+    Lines,
     /// Where this text stands; `skip`: it is all of the first instruction.
     Literal {
         literal: Literal,
@@ -207,10 +207,7 @@ pub(super) struct Program {
 impl Start {
     /// Whether many places of a text may have to be tried.
     pub fn is_costly(&self) -> bool {
-        matches!(
-            self,
-            Start::First(_) | Start::OncePerLine | Start::Once | Start::Anywhere | Start::LineStart
-        )
+        matches!(self, Start::First(_) | Start::OncePerLine | Start::Once | Start::Anywhere | Start::Lines)
     }
 }
 
@@ -225,7 +222,7 @@ impl Literal {
         };
         let rare = text.iter().copied().enumerate().max_by_key(|(_, b)| rank(*b));
         let (at, byte) = rare.unwrap_or((0, 0));
-        Literal { finder: Finder::new(text).into_owned(), rare: (byte, at) }
+        Literal { finder: Box::new(Finder::new(text).into_owned()), rare: (byte, at) }
     }
 
     pub fn bytes(&self) -> &[u8] {

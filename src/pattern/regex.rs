@@ -249,11 +249,11 @@ impl Regex {
 
     /// Whether it can only match at the start of the text.
     pub(super) fn is_anchored(&self) -> bool {
-        matches!(self.0.program.start, Start::TextStart)
+        matches!(self.0.program.start, Start::Text)
     }
 
     /// Texts of which every match contains one; empty if none is known.
-    pub(super) fn required(&self) -> impl Iterator<Item = &[u8]> + ExactSizeIterator {
+    pub(super) fn required(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.0.required.iter().map(Literal::bytes)
     }
 }

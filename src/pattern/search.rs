@@ -18,7 +18,7 @@ pub(super) fn search(
     if text.len().saturating_sub(start) < program.min_len {
         return Ok(false);
     }
-    if let Start::TextStart = program.start {
+    if let Start::Text = program.start {
         if start > 0 || !program.first.has(text.first().copied()) {
             return Ok(false);
         }
@@ -26,7 +26,7 @@ pub(super) fn search(
     scratch.prepare(program);
     let mut vm = Vm::new(program, text, scratch, steps);
     match &program.start {
-        Start::TextStart | Start::Once => vm.attempt(start, 0, start),
+        Start::Text | Start::Once => vm.attempt(start, 0, start),
         Start::Literal { literal, skip } => at_literals(&mut vm, literal, *skip, text, start),
         other => at_each(&mut vm, text, start, |pos| next_start(other, text, start, pos)),
     }
@@ -94,7 +94,7 @@ fn next_start(how: &Start, text: &[u8], start: usize, pos: usize) -> Option<usiz
         Start::Byte2(a, b) => memchr2(*a, *b, rest)?,
         Start::Byte3(a, b, c) => memchr3(*a, *b, *c, rest)?,
         Start::First(first) => first_allowed(first, rest)?,
-        Start::LineStart if pos > 0 => memchr(b'\n', &text[pos - 1..])?,
+        Start::Lines if pos > 0 => memchr(b'\n', &text[pos - 1..])?,
         Start::OncePerLine if pos > start => memchr(b'\n', &text[pos - 1..])?,
         _ => 0,
     };
