@@ -12,8 +12,8 @@ use ferroban::pattern::{Captures, Flags, PatternSet, Regex};
 use generate::Generator;
 use oracle::{Answer, Oracle, Request};
 
-const SUBJECTS: usize = 40;
-const BATCH: usize = 50;
+const SUBJECTS: usize = 400;
+const BATCH: usize = 20;
 
 #[test]
 fn generated_patterns_match_as_in_python() {

@@ -24,7 +24,7 @@ def answer(pattern, flags, subjects):
         return "E" + str(error)
     found = []
     for subject in subjects:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
         try:
             match = compiled.search(subject)
             found.append(match.regs if match else None)
