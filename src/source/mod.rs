@@ -7,7 +7,7 @@
 //!
 //! * [`sources`] the owner of it all
 //! * `files` all watched files · `tailed` one file by name · `file` one inode · `watch` what the kernel reports
-//! * `journal` the systemd journal
+//! * `journal` the systemd journal · `kernel` the kernel's messages and packet logs
 //! * `seek` where the first read begins
 //! * [`lines`] where a line ends; splitting blocks into lines
 //! * [`event`] what the sink receives
@@ -17,6 +17,7 @@ pub mod event;
 mod file;
 mod files;
 mod journal;
+mod kernel;
 pub mod lines;
 #[cfg(test)]
 mod model;

@@ -10,6 +10,7 @@ use rustix::event::epoll;
 use super::book::Book;
 use super::files::Files;
 use super::journal::{Journals, Options};
+use super::kernel::Feeds;
 use super::seek::DateOf;
 use super::{Added, Backend, Error, Event, JailId, LineEnd, Message, Position, Stats, Stored};
 
@@ -21,6 +22,7 @@ pub struct Sources {
     book: Book,
     files: Files,
     journals: Journals,
+    kernel: Feeds,
     watching: bool,
 }
 
@@ -32,6 +34,7 @@ impl Sources {
             book: Book::default(),
             files: Files::new(),
             journals: Journals::default(),
+            kernel: Feeds::new(),
             watching: false,
         })
     }
@@ -64,7 +67,7 @@ impl Sources {
     /// The watcher exists from the first file on that needs it.
     fn poll_watcher(&mut self) {
         if let (false, Some(watcher)) = (self.watching, &self.files.watcher) {
-            self.watching = add_to_poll(&self.poll, watcher, Token::Files).is_ok();
+            self.watching = add_to_poll(&self.poll, watcher).is_ok();
         }
     }
 
@@ -92,6 +95,7 @@ impl Sources {
                 let flags = std::env::var("F2B_SYSTEMD_DEFAULT_FLAGS").ok();
                 self.journals.add(jail, Options::parse(options, flags.as_deref())?, stored)
             }
+            _ if self.kernel.add(jail, backend, options, stored)? => Ok(()),
             _ => Err(Error::Source(format!("Unknown backend {backend}"))),
         }
     }
@@ -120,6 +124,7 @@ impl Sources {
         self.book.set_now(now);
         self.files.start(jail, from, date_of, &mut self.book);
         self.journals.start(jail, from, &mut self.book);
+        self.kernel.start(jail, from, &self.poll, &mut self.book);
     }
 
     /// `set JAIL idle on|off`: an idle jail keeps its positions and is delivered nothing.
@@ -127,12 +132,14 @@ impl Sources {
         self.book.jails.entry(jail).or_default().idle = idle;
         self.files.set_idle(jail, idle, self.book.now);
         self.journals.set_idle(jail, idle);
+        self.kernel.set_idle(jail, &mut self.book);
     }
 
     /// Removes a jail with all its sources; returns its last positions.
     pub fn remove_jail(&mut self, jail: JailId) -> Vec<Position> {
         let mut positions = self.files.remove_jail(jail, &mut self.book);
         positions.extend(self.journals.remove(jail));
+        positions.extend(self.kernel.remove(jail));
         self.book.jails.remove(&jail);
         positions
     }
@@ -147,6 +154,7 @@ impl Sources {
         self.book.moved = false;
         let mut changed = self.files.changed_positions();
         changed.extend(self.journals.changed_positions());
+        changed.extend(self.kernel.changed_positions());
         changed
     }
 
@@ -158,7 +166,8 @@ impl Sources {
     /// How long the engine may wait for the descriptor; `None` if nothing is due at any time.
     pub fn next_timeout(&self, now: f64) -> Option<Duration> {
         let now = now + self.book.ahead();
-        let due = [self.files.due_in(now), self.journals.due_in(now, &self.book)];
+        let kernel = self.kernel.more().then_some(0.0);
+        let due = [self.files.due_in(now), self.journals.due_in(now, &self.book), kernel];
         let due = due.into_iter().flatten().min_by(f64::total_cmp)?;
         Some(Duration::from_secs_f64(due.clamp(0.0, 3600.0)))
     }
@@ -171,7 +180,8 @@ impl Sources {
         let files = self.files.process(&mut self.book, sink);
         self.poll_watcher();
         let journals = self.journals.process(&self.poll, &mut self.book, sink);
-        files || journals
+        let kernel = self.kernel.process(&mut self.book, sink);
+        files || journals || kernel
     }
 
     /// Messages for the log since the last call, in order. Any call may leave some.
@@ -187,16 +197,9 @@ impl AsFd for Sources {
     }
 }
 
-/// Which kind of source a descriptor belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
-    Files,
-    Journals,
-}
-
 /// Makes the one descriptor readable when `source` is.
-pub fn add_to_poll(poll: &OwnedFd, source: impl AsFd, token: Token) -> rustix::io::Result<()> {
-    epoll::add(poll, source, epoll::EventData::new_u64(token as u64), epoll::EventFlags::IN)
+pub fn add_to_poll(poll: &OwnedFd, source: impl AsFd) -> rustix::io::Result<()> {
+    epoll::add(poll, source, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
 }
 
 /// Ends that.

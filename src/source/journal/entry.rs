@@ -146,8 +146,7 @@ mod tests {
     use super::*;
 
     fn line(fields: &[&str]) -> String {
-        let mut entry = Entry::default();
-        entry.monotonic = 12_345_678;
+        let mut entry = Entry { monotonic: 12_345_678, ..Entry::default() };
         fields.iter().for_each(|field| entry.take(field.as_bytes(), &mut Terms::default()));
         let mut line = String::new();
         entry.write_line(&mut line);

@@ -10,7 +10,7 @@ use super::matches::{Group, groups};
 use super::options::Options;
 use super::reader::{Joining, RETRY, Scratch, Shared, Step};
 use crate::source::book::{Book, ERROR, INFO, MSG, NOTICE};
-use crate::source::sources::{Token, add_to_poll, remove_from_poll};
+use crate::source::sources::{add_to_poll, remove_from_poll};
 use crate::source::{Error, Event, JailId, Mark, Position, Reader, Stored};
 
 const LOGGER: &str = "fail2ban.filtersystemd";
@@ -174,7 +174,7 @@ impl Journals {
         self.open_waiting(poll, book);
         for reader in &mut self.readers {
             let looked = reader.look(book.now).and_then(|again| match again {
-                true => Ok(add_to_poll(poll, &reader.handle, Token::Journals)?),
+                true => Ok(add_to_poll(poll, &reader.handle)?),
                 false => Ok(()),
             });
             if let Err(error) = looked {
@@ -202,7 +202,7 @@ impl Journals {
         }
         for (options, jails) in waiting {
             let opened = Shared::open(&options, &jails, book.now).and_then(|shared| {
-                add_to_poll(poll, &shared.handle, Token::Journals)?;
+                add_to_poll(poll, &shared.handle)?;
                 Ok(shared)
             });
             for joining in &jails {
@@ -236,7 +236,7 @@ impl Journals {
             let other = self.readers.remove(other);
             let one = &mut self.readers[index];
             let united: io::Result<()> = one.absorb(other).and_then(|()| {
-                add_to_poll(poll, &one.handle, Token::Journals)?;
+                add_to_poll(poll, &one.handle)?;
                 Ok(())
             });
             if let Err(error) = united {

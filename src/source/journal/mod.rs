@@ -12,5 +12,6 @@ mod matches;
 mod options;
 mod reader;
 
+pub use entry::iso_date;
 pub use journals::Journals;
 pub use options::Options;

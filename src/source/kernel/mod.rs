@@ -1,0 +1,11 @@
+//! What the kernel itself says, without a log file in between.
+//!
+//! * [`kmsg`] its messages · [`nflog`] packets that the firewall logs · [`packet`] a packet as text
+//! * [`feeds`] which jails listen, and where they begin
+
+mod feeds;
+mod kmsg;
+mod nflog;
+mod packet;
+
+pub use feeds::Feeds;
