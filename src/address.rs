@@ -20,6 +20,11 @@ pub enum Address {
     Raw(Arc<str>),
 }
 
+/// Addresses are looked up for every failure: a quick hash, with a random seed so that nobody can choose
+/// addresses that collide.
+pub type AddressMap<T> = std::collections::HashMap<Address, T, foldhash::fast::RandomState>;
+pub type AddressSet = std::collections::HashSet<Address, foldhash::fast::RandomState>;
+
 /// Address family as actions see it (`<family>`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {

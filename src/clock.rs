@@ -1,5 +1,6 @@
 //! The wall clock, and times as people read them.
 
+use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Unix seconds now, with fractions.
@@ -9,7 +10,23 @@ pub fn now() -> f64 {
 
 /// `YYYY-MM-DD HH:MM:SS` in local time. The far future is the last second of the year 9999, as
 /// upstream shows permanent bans.
+///
+/// Log lines ask for the same second again and again, so the last answer is kept.
 pub fn local_text(unix: f64) -> String {
+    thread_local! {
+        static LAST: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    let second = unix.floor() as i64;
+    LAST.with_borrow_mut(|(last, text)| {
+        if *last != second {
+            *text = text_of(unix);
+            *last = second;
+        }
+        text.clone()
+    })
+}
+
+fn text_of(unix: f64) -> String {
     if unix >= 253_402_214_400.0 {
         return "9999-12-31 23:59:59".to_owned();
     }

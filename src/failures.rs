@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::address::Address;
+use crate::address::{Address, AddressMap};
 use crate::filter::{Data, MatchLine};
 
 /// What is known of one identifier: its failures, the newest matching lines, and the groups of the
@@ -55,7 +55,7 @@ pub struct Failures {
     /// Lines kept per ticket; 0 keeps none.
     pub max_matches: usize,
     total: u64,
-    tickets: HashMap<Address, Ticket>,
+    tickets: AddressMap<Ticket>,
     /// Identifiers by the second at which they may become obsolete; an entry whose ticket was renewed
     /// moves on when its second comes, so that renewing costs nothing.
     due: BTreeMap<i64, Vec<Address>>,
@@ -68,7 +68,7 @@ impl Default for Failures {
             find_time: 600.0,
             max_matches: 5,
             total: 0,
-            tickets: HashMap::new(),
+            tickets: HashMap::default(),
             due: BTreeMap::new(),
         }
     }

@@ -157,7 +157,9 @@ impl Jail {
     ) -> Result<(), crate::value::Exception> {
         let mut found = std::mem::take(&mut self.found);
         let mut notes = std::mem::take(&mut self.notes);
-        let result = self.filter.process_line(line, now, &mut found, &mut notes);
+        let (failures, asks) = (&self.failures, self.ignore.command.is_some() || self.ignore.cache.is_some());
+        let wants_groups = |id: &Address| asks || failures.get(id).is_none();
+        let result = self.filter.process_line_for(line, now, &wants_groups, &mut found, &mut notes);
         self.take_results(&mut found, &mut notes, now, known, out);
         self.found = found;
         self.notes = notes;

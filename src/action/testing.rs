@@ -113,7 +113,7 @@ pub(super) fn ban_of(ip: &str) -> BanInfo {
         bantime: None,
         bancount: 1,
         failures: 3,
-        matches: vec![MatchLine::joined("first"), MatchLine::new(b"a ", b"DATE", b" b")],
+        matches: vec![MatchLine::joined("first"), MatchLine::new("a ", "DATE", " b")],
         data: Data::default(),
         restored: false,
         jail: JailState { bantime: 600, found: 1, found_total: 2, banned: 3, banned_total: 4 },

@@ -6,7 +6,7 @@ pub mod formula;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::address::Address;
+use crate::address::{Address, AddressMap};
 use crate::failures::Ticket;
 
 /// The end of a ban that never ends, Unix seconds; upstream's number.
@@ -58,7 +58,7 @@ pub enum Added {
 pub struct Bans {
     ban_time: i64,
     total: u64,
-    bans: HashMap<Address, (u64, Ban)>,
+    bans: AddressMap<(u64, Ban)>,
     /// Identifiers in order of their bans: what lists show.
     order: BTreeMap<u64, Address>,
     /// Identifiers by the end of their bans. The time's bits order like the time, as it is positive.
@@ -71,7 +71,7 @@ impl Default for Bans {
         Bans {
             ban_time: 600,
             total: 0,
-            bans: HashMap::new(),
+            bans: HashMap::default(),
             order: BTreeMap::new(),
             ends: BTreeMap::new(),
             next: 0,

@@ -15,13 +15,9 @@ pub struct MatchLine {
 }
 
 impl MatchLine {
-    pub fn new(before: &[u8], date: &[u8], after: &[u8]) -> Self {
-        let bytes = [before, date, after].concat();
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        };
-        let start = before.len().min(text.len()) as u32;
+    pub fn new(before: &str, date: &str, after: &str) -> Self {
+        let text = [before, date, after].concat();
+        let start = before.len() as u32;
         MatchLine { text: text.into(), date: Some((start, start + date.len() as u32)) }
     }
 

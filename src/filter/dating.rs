@@ -1,6 +1,8 @@
 //! Which time a line has: its own, that of the line before, or now (COMPAT §4.6).
 
+use super::find::Line;
 use super::{Failure, Filter, Note};
+use crate::address::Address;
 use crate::config::duration::seconds2str;
 use crate::date::{Stamp, TimeError};
 use crate::level;
@@ -76,6 +78,18 @@ impl Filter {
         failures: &mut Vec<Failure>,
         notes: &mut Vec<Note>,
     ) -> Result<(), Exception> {
+        self.process_line_for(line, now, &|_| true, failures, notes)
+    }
+
+    /// As [`Filter::process_line`], but groups are only collected for addresses that `wants_groups`.
+    pub fn process_line_for(
+        &mut self,
+        line: &str,
+        now: f64,
+        wants_groups: &dyn Fn(&Address) -> bool,
+        failures: &mut Vec<Failure>,
+        notes: &mut Vec<Note>,
+    ) -> Result<(), Exception> {
         let text = line.trim_end_matches(['\r', '\n']);
         let found = match &mut self.detector {
             Some(detector) => detector.find(text.as_bytes(), now)?,
@@ -133,7 +147,8 @@ impl Filter {
         let raw = (split.before.is_empty() && line.len() == text.len() + 1 && line.ends_with('\n'))
             .then(|| &line[line.len() - split.after.len() - 1..]);
         if let Some(time) = self.plausible(text, time, now, notes) {
-            self.find(split, raw, time, undated, now, failures, notes);
+            let buffered = Vec::new();
+            self.find(&mut Line { split, raw, time, undated, now, wants_groups, failures, notes, buffered });
         }
         self.dating.text = memory;
         Ok(())
@@ -153,7 +168,9 @@ impl Filter {
         let split = Split { before: line.before, date: line.date, after: line.after };
         let text = [line.before, line.date, line.after].concat();
         if let Some(time) = self.plausible(&text, time, now, notes) {
-            self.find(split, None, time, false, now, failures, notes);
+            let wants_groups = &|_: &Address| true;
+            let (raw, undated, buffered) = (None, false, Vec::new());
+            self.find(&mut Line { split, raw, time, undated, now, wants_groups, failures, notes, buffered });
         }
     }
 

@@ -7,122 +7,134 @@ use crate::date::Stamp;
 use crate::level;
 use crate::pattern::{Captures, FailRegex, GroupValue, PatternSet, Role};
 
-/// The line at hand and what surrounds it.
-struct Context<'a> {
-    split: Split<'a>,
-    time: Option<Stamp>,
-    undated: bool,
-    now: f64,
+/// The line at hand, what is known of it, and where the results go.
+pub(super) struct Line<'a> {
+    pub split: Split<'a>,
+    /// `before + after` with its line end, where that stands in one piece somewhere.
+    pub raw: Option<&'a str>,
+    pub time: Option<Stamp>,
+    /// Whether the time is not the line's own.
+    pub undated: bool,
+    pub now: f64,
+    /// Whether the groups of a failure of this address are wanted. (They are not where the address has
+    /// failed before, and collecting them costs more than finding them.)
+    pub wants_groups: &'a dyn Fn(&Address) -> bool,
+    pub failures: &'a mut Vec<Failure>,
+    pub notes: &'a mut Vec<Note>,
     /// The buffered lines that line numbers refer to; only kept where regexes span lines.
-    lines: Vec<MatchLine>,
+    pub buffered: Vec<MatchLine>,
 }
 
-impl Context<'_> {
-    fn partition(
-        &self,
-        regex: &FailRegex,
-        text: &str,
-        captures: &Captures,
-    ) -> (Vec<MatchLine>, Vec<MatchLine>) {
-        match self.lines.is_empty() {
-            true => {
-                let Split { before, date, after } = self.split;
-                (vec![MatchLine::new(before.as_bytes(), date.as_bytes(), after.as_bytes())], Vec::new())
-            }
-            false => multiline::partition(&self.lines, regex, text, captures),
+impl Line<'_> {
+    fn whole(&self) -> MatchLine {
+        let Split { before, date, after } = self.split;
+        MatchLine::new(before, date, after)
+    }
+
+    /// The lines that a match used, and those that stay for later.
+    fn partition(&self, hit: &Hit) -> (Vec<MatchLine>, Vec<MatchLine>) {
+        match self.buffered.is_empty() {
+            true => (vec![self.whole()], Vec::new()),
+            false => multiline::partition(&self.buffered, hit.regex, hit.text, hit.captures),
         }
     }
+}
+
+/// A regex that matched a text.
+#[derive(Clone, Copy)]
+struct Hit<'a> {
+    regex: &'a FailRegex,
+    text: &'a str,
+    captures: &'a Captures,
+}
+
+/// What a match comes to.
+enum Outcome {
+    Failure(Failure),
+    /// It is kept for its session.
+    Waits,
+    /// The regex matched, but none of its identifying groups did.
+    Nobody,
 }
 
 impl Filter {
-    /// Searches a line that has been taken apart. `raw` is `before + after` with its line end, where
-    /// that stands in one piece somewhere.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn find(
-        &mut self,
-        split: Split<'_>,
-        raw: Option<&str>,
-        time: Option<Stamp>,
-        undated: bool,
-        now: f64,
-        failures: &mut Vec<Failure>,
-        notes: &mut Vec<Note>,
-    ) {
-        let mut context = Context { split, time, undated, now, lines: Vec::new() };
+    /// Searches a line that has been taken apart.
+    pub(super) fn find(&mut self, line: &mut Line) {
         if self.max_lines > 1 {
-            let Split { before, date, after } = split;
-            self.buffer.push(MatchLine::new(before.as_bytes(), date.as_bytes(), after.as_bytes()));
+            self.buffer.push(line.whole());
             let surplus = self.buffer.len().saturating_sub(self.max_lines);
             self.buffer.drain(..surplus);
-            context.lines = self.buffer.clone();
+            line.buffered = self.buffer.clone();
             let text = multiline::join(&self.buffer);
-            return self.find_in(&text, &context, failures, notes);
+            return self.find_in(&text, line);
         }
-        match raw {
-            Some(text) => self.find_in(text, &context, failures, notes),
-            None => self.find_in(&[split.before, split.after, "\n"].concat(), &context, failures, notes),
+        match line.raw {
+            Some(text) => self.find_in(text, line),
+            None => self.find_in(&[line.split.before, line.split.after, "\n"].concat(), line),
         }
     }
 
-    fn find_in(&mut self, text: &str, context: &Context, failures: &mut Vec<Failure>, notes: &mut Vec<Note>) {
+    fn find_in(&mut self, text: &str, line: &mut Line) {
         let early = !self.ignoreregex.is_empty() && self.ignoreregex.len() + 2 < self.failregex.len();
-        if early && self.is_ignored(text, None, context, notes) {
+        if early && self.is_ignored(text, None, line) {
             return;
         }
-        let Some(pre) = self.prefregex.clone() else {
-            return self.try_all(text, None, context, failures, notes);
-        };
+        match self.prefregex.take() {
+            Some(pre) => {
+                self.find_behind(&pre, text, line);
+                self.prefregex = Some(pre);
+            }
+            None => self.try_all(text, None, line),
+        }
+    }
+
+    /// Lets the failregexes see what the prefregex makes of the text.
+    fn find_behind(&mut self, pre: &FailRegex, text: &str, line: &mut Line) {
         let mut captures = std::mem::take(&mut self.pre_captures);
-        let warned = &mut self.warned_steps;
-        let found = Self::search(&pre, text, &mut captures, warned, context.now, notes);
+        let found = self.search(pre, text, &mut captures, line);
         if self.mode.keep_prefix {
-            self.prefix = found.then(|| groups_of(&pre, text, &captures));
+            self.prefix = found.then(|| groups_of(Hit { regex: pre, text, captures: &captures }));
         }
         if found {
+            let hit = Hit { regex: pre, text, captures: &captures };
             match pre.text(Role::Content, text, &captures).filter(|content| !content.is_empty()) {
                 Some(content) => {
                     let buffer = [content, "\n"].concat();
                     if self.max_lines > 1 {
-                        self.buffer = vec![MatchLine::new(b"", b"", content.as_bytes())];
+                        self.buffer = vec![MatchLine::new("", "", content)];
                     }
-                    self.try_all(&buffer, Some((&pre, text, &captures)), context, failures, notes);
+                    self.try_all(&buffer, Some(hit), line);
                 }
-                None => self.try_all(text, Some((&pre, text, &captures)), context, failures, notes),
+                None => self.try_all(text, Some(hit), line),
             }
         }
         self.pre_captures = captures;
     }
 
-    /// Tries the failregexes in order. `pre` is the prefregex with the text it matched.
-    fn try_all(
-        &mut self,
-        text: &str,
-        pre: Option<(&FailRegex, &str, &Captures)>,
-        context: &Context,
-        failures: &mut Vec<Failure>,
-        notes: &mut Vec<Note>,
-    ) {
+    /// Tries the failregexes in order. `pre` is the match of the prefregex.
+    fn try_all(&mut self, text: &str, pre: Option<Hit>, line: &mut Line) {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.candidates_of(text, &mut candidates);
         let mut captures = std::mem::take(&mut self.captures);
+        // Taken out, so that the rest of the filter can be changed meanwhile.
+        let regexes = std::mem::take(&mut self.failregex);
         let mut replaced: Option<String> = None;
-        for index in 0..self.failregex.len() {
+        for (index, regex) in regexes.iter().enumerate() {
             if replaced.is_none() && !candidates.contains(&index) {
                 continue;
             }
             let text = replaced.as_deref().unwrap_or(text);
-            let regex = self.failregex[index].clone();
-            if !Self::search(&regex, text, &mut captures, &mut self.warned_steps, context.now, notes) {
+            if !self.search(regex, text, &mut captures, line) {
                 continue;
             }
-            let done = self.matched(index, &regex, text, &captures, pre, context, failures, notes);
-            if done {
+            if self.matched(index, Hit { regex, text, captures: &captures }, pre, line) {
                 break;
             }
             if self.max_lines > 1 {
                 replaced = Some(multiline::join(&self.buffer));
             }
         }
+        self.failregex = regexes;
         self.captures = captures;
         self.candidates = candidates;
     }
@@ -137,81 +149,107 @@ impl Filter {
     }
 
     /// A failregex matched: whether the line is done with.
-    #[allow(clippy::too_many_arguments)]
-    fn matched(
-        &mut self,
-        index: usize,
-        regex: &FailRegex,
-        text: &str,
-        captures: &Captures,
-        pre: Option<(&FailRegex, &str, &Captures)>,
-        context: &Context,
-        failures: &mut Vec<Failure>,
-        notes: &mut Vec<Note>,
-    ) -> bool {
+    fn matched(&mut self, index: usize, hit: Hit, pre: Option<Hit>, line: &mut Line) -> bool {
         let check_all = self.mode.check_all;
-        if !self.ignoreregex.is_empty() && self.is_ignored(text, Some((regex, captures)), context, notes) {
+        if !self.ignoreregex.is_empty() && self.is_ignored(hit.text, Some(hit), line) {
             return !check_all;
         }
-        let (lines, rest) = context.partition(regex, text, captures);
-        if context.undated {
-            self.warn_undated(context, &lines, notes);
-            if context.time.is_none() && self.mode.check_find_time {
+        let (lines, rest) = line.partition(&hit);
+        if line.undated {
+            self.warn_undated(line, &lines);
+            if line.time.is_none() && self.mode.check_find_time {
                 return false;
             }
         }
         if self.max_lines > 1 {
             self.buffer = rest;
         }
-        let fail = groups(regex, text, captures, pre);
+        let outcome = match pre.is_none() && !hit.regex.has(Role::MlfId) {
+            true => self.plain_failure(index, hit, lines, line),
+            false => self.merged_failure(index, hit, pre, lines, line),
+        };
+        match outcome {
+            Outcome::Failure(failure) => {
+                line.failures.push(failure);
+                !check_all
+            }
+            Outcome::Waits => true,
+            Outcome::Nobody => {
+                let regex = crate::value::Value::str(hit.regex.as_str());
+                let text = format!("No group found in '{}' using 're.compile({regex})'", hit.text);
+                line.notes.push(Note::Log { level: level::ERROR, jail: false, text });
+                false
+            }
+        }
+    }
+
+    /// The failure of a regex that stands for itself: no prefregex, no session.
+    fn plain_failure(&self, index: usize, hit: Hit, matches: Vec<MatchLine>, line: &Line) -> Outcome {
+        let found = self.identify(|role| hit.regex.text(role, hit.text, hit.captures));
+        let Some((id, beside)) = found else { return Outcome::Nobody };
+        let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
+        let mut data = if wanted { groups_of(hit) } else { Data::default() };
+        if let Some(address) = beside {
+            data.set("ip", Item::Address(address));
+        }
+        Outcome::Failure(Failure { regex: index, id, time: line.time, data, matches })
+    }
+
+    /// The failure that the session's lines make together; `None` if there is none yet.
+    fn merged_failure(
+        &mut self,
+        index: usize,
+        hit: Hit,
+        pre: Option<Hit>,
+        lines: Vec<MatchLine>,
+        line: &Line,
+    ) -> Outcome {
+        let check_all = self.mode.check_all;
+        let fail = groups(hit, pre);
         let mlfid = fail.text("mlfid").map(str::to_owned);
         let (mut data, matches) = match &mlfid {
             Some(mlfid) => {
-                let session = self.sessions.merge(mlfid, fail, lines, context.now);
+                let session = self.sessions.merge(mlfid, fail, lines, line.now);
                 if session.data.is_set("nofail") && !check_all {
-                    return true;
+                    return Outcome::Waits;
                 }
                 (session.data, session.matches.unwrap_or_default())
             }
             None => (fail, lines),
         };
-        let id = match self.identify(&mut data) {
-            Some(id) => id,
-            None => {
-                if let Some(mlfid) = &mlfid {
-                    self.sessions.set_pending(mlfid);
+        let id = match self.identify(|role| data.text(role.name())) {
+            Some((id, beside)) => {
+                if let Some(address) = beside {
+                    data.set("ip", Item::Address(address));
                 }
+                id
+            }
+            None => {
+                let Some(mlfid) = &mlfid else { return Outcome::Nobody };
+                self.sessions.set_pending(mlfid);
                 if !check_all && self.mode.ignore_pending {
-                    return true;
+                    return Outcome::Waits;
                 }
                 Id::Pending
             }
         };
-        failures.push(Failure { regex: index, id, time: context.time, data, matches });
-        !check_all
+        Outcome::Failure(Failure { regex: index, id, time: line.time, data, matches })
     }
 
     /// Whether an ignoreregex matches: the lines of the match where regexes span lines, else the text.
-    fn is_ignored(
-        &mut self,
-        text: &str,
-        matched: Option<(&FailRegex, &Captures)>,
-        context: &Context,
-        notes: &mut Vec<Note>,
-    ) -> bool {
-        let multi = self.max_lines > 1;
-        let parts =
-            matched.filter(|_| multi).map(|(regex, captures)| context.partition(regex, text, captures));
+    fn is_ignored(&mut self, text: &str, hit: Option<Hit>, line: &mut Line) -> bool {
+        let parts = hit.filter(|_| self.max_lines > 1).map(|hit| line.partition(&hit));
         let narrowed = parts.as_ref().map(|(lines, _)| multiline::join(lines));
         let text = narrowed.as_deref().unwrap_or(text);
         let mut found = false;
         let mut captures = Captures::new();
-        for (index, regex) in self.ignoreregex.iter().enumerate() {
-            if !Self::search(regex, text, &mut captures, &mut self.warned_steps, context.now, notes) {
+        let regexes = std::mem::take(&mut self.ignoreregex);
+        for (index, regex) in regexes.iter().enumerate() {
+            if !self.search(regex, text, &mut captures, line) {
                 continue;
             }
             found = true;
-            notes.push(Note::Ignored(index));
+            line.notes.push(Note::Ignored(index));
             if let Some((_, rest)) = &parts {
                 self.buffer = rest.clone();
             }
@@ -219,55 +257,54 @@ impl Filter {
                 break;
             }
         }
+        self.ignoreregex = regexes;
         found
     }
 
-    fn warn_undated(&mut self, context: &Context, lines: &[MatchLine], notes: &mut Vec<Note>) {
-        if !self.warned_undated.is_due(context.now) {
+    fn warn_undated(&mut self, line: &mut Line, lines: &[MatchLine]) {
+        if !self.warned_undated.is_due(line.now) {
             return;
         }
         let lines: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
         for text in [
             format!(
                 "Found a match but no valid date/time found for {}.",
-                crate::value::Value::str(context.split.date)
+                crate::value::Value::str(line.split.date)
             ),
             format!("Match without a timestamp: {}", lines.join("\n")),
             "Please try setting a custom date pattern (see man page jail.conf(5)).".to_owned(),
         ] {
-            notes.push(Note::Log { level: level::WARNING, jail: true, text });
+            line.notes.push(Note::Log { level: level::WARNING, jail: true, text });
         }
     }
 
-    /// Who failed, from the groups; `None` if no group says so yet.
-    fn identify(&self, data: &mut Data) -> Option<Id> {
+    /// Who failed, from the groups, and the address beside it where the failure-id is another; `None` if no
+    /// group says so yet.
+    fn identify<'t>(&self, group: impl Fn(Role) -> Option<&'t str>) -> Option<(Id, Option<Address>)> {
         let raw_host = self.use_dns == UseDns::Raw || self.mode.raw_host;
         let literal = |text: &str| match raw_host {
             true => Address::Raw(text.into()),
             false => Address::parse(text).unwrap_or_else(|_| Address::Name(text.into())),
         };
-        let (name, ip) = [("ip4", "ip4"), ("ip6", "ip6"), ("dns", "dns"), ("host", "dns")]
+        let found = [Role::Ip4, Role::Ip6, Role::Dns, Role::Host]
             .into_iter()
-            .find_map(|(group, kind)| data.text(group).map(|text| (Some(kind), Some(text.to_owned()))))
-            .unwrap_or((None, None));
-        let fid = data.text("fid").map(str::to_owned);
-        let Some(ip) = ip else { return fid.map(|fid| Id::Known(literal(&fid))) };
-        if name == Some("dns") && !raw_host {
-            return Some(self.host(&ip));
-        }
-        let cidr = data.text("cidr").filter(|cidr| !cidr.is_empty()).and_then(|cidr| cidr.parse().ok());
-        let address = match (name, cidr) {
-            (Some("ip4" | "ip6"), Some(prefix)) => Address::with_prefix(&ip, prefix),
-            (Some("ip4"), None) => Address::v4_group(&ip),
-            (Some("ip6"), None) => Address::v6_group(&ip),
-            _ => literal(&ip),
+            .find_map(|role| group(role).map(|text| (role, text)));
+        let fid = group(Role::Fid);
+        let Some((role, ip)) = found else { return fid.map(|fid| (Id::Known(literal(fid)), None)) };
+        let prefix = || group(Role::Cidr).filter(|cidr| !cidr.is_empty()).and_then(|cidr| cidr.parse().ok());
+        let address = match role {
+            Role::Ip4 => {
+                prefix().map_or_else(|| Address::v4_group(ip), |prefix| Address::with_prefix(ip, prefix))
+            }
+            Role::Ip6 => {
+                prefix().map_or_else(|| Address::v6_group(ip), |prefix| Address::with_prefix(ip, prefix))
+            }
+            _ if raw_host => literal(ip),
+            _ => return Some((self.host(ip), None)),
         };
         match fid.filter(|fid| *fid != ip) {
-            None => Some(Id::Known(address)),
-            Some(fid) => {
-                data.set("ip", Item::Address(address));
-                Some(Id::Known(literal(&fid)))
-            }
+            None => Some((Id::Known(address), None)),
+            Some(fid) => Some((Id::Known(literal(fid)), Some(address))),
         }
     }
 
@@ -282,31 +319,22 @@ impl Filter {
 }
 
 /// The groups of a match: those of the prefregex, overlaid by those of the failregex.
-fn groups(
-    regex: &FailRegex,
-    text: &str,
-    captures: &Captures,
-    pre: Option<(&FailRegex, &str, &Captures)>,
-) -> Data {
-    let own = groups_of(regex, text, captures);
-    match pre {
-        Some((pre, pre_text, pre_captures)) => {
-            let mut data = groups_of(pre, pre_text, pre_captures);
-            data.take("content");
-            if data.is_empty() {
-                return own;
-            }
-            data.update(&own);
-            data
-        }
-        None => own,
+fn groups(hit: Hit, pre: Option<Hit>) -> Data {
+    let own = groups_of(hit);
+    let Some(pre) = pre else { return own };
+    let mut data = groups_of(pre);
+    data.take("content");
+    if data.is_empty() {
+        return own;
     }
+    data.update(&own);
+    data
 }
 
-fn groups_of(regex: &FailRegex, text: &str, captures: &Captures) -> Data {
-    let names = regex.regex().group_names().iter().flatten();
+fn groups_of(hit: Hit) -> Data {
+    let names = hit.regex.regex().group_names().iter().flatten();
     let mut data: Data = names.map(|name| (name.as_str().into(), Item::None)).collect();
-    for (key, value) in regex.data(text, captures) {
+    for (key, value) in hit.regex.data(hit.text, hit.captures) {
         data.set(key, item(value));
     }
     data

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use crate::address::Address;
+use crate::address::{Address, AddressSet};
 
 /// An entry of `ignoreip`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ enum Entry {
 #[derive(Clone, Debug)]
 struct FileSet {
     path: String,
-    addresses: HashSet<Address>,
+    addresses: AddressSet,
     networks: Vec<Address>,
     next_check: f64,
     seen: Option<(i64, i64, u64, u64)>,
@@ -36,9 +36,9 @@ impl PartialEq for FileSet {
 /// What is known about names and commands; the engine's resolver answers.
 pub trait Known {
     /// Addresses of this machine, or `None` while they are being looked up.
-    fn own_addresses(&mut self) -> Option<&HashSet<Address>>;
+    fn own_addresses(&mut self) -> Option<&AddressSet>;
     /// Addresses of a host name, or `None` while they are being looked up.
-    fn addresses_of(&mut self, name: &str) -> Option<&HashSet<Address>>;
+    fn addresses_of(&mut self, name: &str) -> Option<&AddressSet>;
 }
 
 /// The answer to "is this one ignored?".
@@ -58,7 +58,7 @@ pub struct Ignore {
     /// Shell command with tags, run for every failure that the lists let through.
     pub command: Option<String>,
     pub cache: Option<Cache>,
-    single: HashSet<Address>,
+    single: AddressSet,
     list: Vec<Entry>,
     /// Texts of single addresses in the order in which they were added.
     order: Vec<Address>,
@@ -70,7 +70,7 @@ impl Default for Ignore {
             ignore_self: true,
             command: None,
             cache: None,
-            single: HashSet::new(),
+            single: HashSet::default(),
             list: Vec::new(),
             order: Vec::new(),
         }
@@ -199,7 +199,7 @@ impl FileSet {
     fn new(path: &str) -> Self {
         FileSet {
             path: path.to_owned(),
-            addresses: HashSet::new(),
+            addresses: HashSet::default(),
             networks: Vec::new(),
             next_check: f64::MIN,
             seen: None,
@@ -272,7 +272,7 @@ pub struct Cache {
 
 impl Cache {
     pub fn new(key: String, max_count: usize, max_time: f64) -> Self {
-        Cache { key, max_count, max_time, verdicts: HashMap::new() }
+        Cache { key, max_count, max_time, verdicts: HashMap::default() }
     }
 
     pub fn get(&self, key: &str, now: f64) -> Option<bool> {
@@ -296,19 +296,19 @@ impl Cache {
 mod tests {
     use super::*;
 
-    struct Nobody(HashSet<Address>);
+    struct Nobody(AddressSet);
 
     impl Known for Nobody {
-        fn own_addresses(&mut self) -> Option<&HashSet<Address>> {
+        fn own_addresses(&mut self) -> Option<&AddressSet> {
             Some(&self.0)
         }
-        fn addresses_of(&mut self, _name: &str) -> Option<&HashSet<Address>> {
+        fn addresses_of(&mut self, _name: &str) -> Option<&AddressSet> {
             None
         }
     }
 
     fn check(ignore: &mut Ignore, text: &str) -> Verdict {
-        let own = HashSet::from([Address::host("127.0.0.1")]);
+        let own = AddressSet::from_iter([Address::host("127.0.0.1")]);
         ignore.check(&Address::host(text), 1e9, &mut Nobody(own), &mut |text| panic!("{text}"))
     }
 

@@ -267,24 +267,23 @@ impl Filter {
 
     /// A search that treats "too many steps" as no match and says so once a day.
     fn search(
+        &mut self,
         regex: &FailRegex,
         text: &str,
         captures: &mut Captures,
-        warned: &mut dating::OncePerDay,
-        now: f64,
-        notes: &mut Vec<Note>,
+        line: &mut find::Line,
     ) -> bool {
         match regex.regex().search(text.as_bytes(), 0, captures) {
             Ok(found) => found,
             Err(StepLimit) => {
-                if warned.is_due(now) {
+                if self.warned_steps.is_due(line.now) {
                     let message = format!(
                         "Regex gives up on a line of {} bytes after too many steps, counted as no match: {} ({})",
                         text.len(),
                         crate::value::Value::str(regex.original()),
                         regex.origin(),
                     );
-                    notes.push(Note::Log { level: level::WARNING, jail: true, text: message });
+                    line.notes.push(Note::Log { level: level::WARNING, jail: true, text: message });
                 }
                 false
             }

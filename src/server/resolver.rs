@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
 use super::message::{Message, Sender};
-use crate::address::Address;
+use crate::address::{Address, AddressSet};
 use crate::filter::ignore::Known;
 use crate::level;
 use crate::server::logging;
@@ -34,7 +34,7 @@ pub enum Query {
 #[derive(Debug)]
 pub struct Answer {
     pub query: Query,
-    pub addresses: HashSet<Address>,
+    pub addresses: AddressSet,
 }
 
 /// The engine's view of names: what is known now, and what is being asked.
@@ -42,7 +42,7 @@ pub struct Resolver {
     /// `allowipv6`: yes, no, or whatever the kernel says.
     pub allow_ipv6: Option<bool>,
     sender: Sender,
-    known: HashMap<Query, (HashSet<Address>, f64)>,
+    known: HashMap<Query, (AddressSet, f64)>,
     asked: HashSet<Query>,
     queue: VecDeque<Query>,
     workers: usize,
@@ -54,8 +54,8 @@ impl Resolver {
         Resolver {
             allow_ipv6: None,
             sender,
-            known: HashMap::new(),
-            asked: HashSet::new(),
+            known: HashMap::default(),
+            asked: HashSet::default(),
             queue: VecDeque::new(),
             workers: 0,
             now: 0.0,
@@ -82,7 +82,7 @@ impl Resolver {
         }
     }
 
-    fn remember(&mut self, query: Query, addresses: HashSet<Address>) {
+    fn remember(&mut self, query: Query, addresses: AddressSet) {
         if self.known.len() >= MAX_NAMES {
             let now = self.now;
             self.known.retain(|_, (_, expires)| *expires > now);
@@ -93,7 +93,7 @@ impl Resolver {
         self.known.insert(query, (addresses, self.now + MAX_AGE));
     }
 
-    fn get(&mut self, query: Query) -> Option<&HashSet<Address>> {
+    fn get(&mut self, query: Query) -> Option<&AddressSet> {
         let fresh = self.known.get(&query).is_some_and(|(_, expires)| *expires > self.now);
         if !fresh {
             self.ask(query);
@@ -112,7 +112,7 @@ impl Resolver {
             self.queue.push_back(query);
         } else {
             self.asked.remove(&query);
-            self.remember(query, HashSet::new());
+            self.remember(query, HashSet::default());
         }
     }
 
@@ -137,7 +137,7 @@ impl Resolver {
                     &format!("Unable to start a name lookup: {error}"),
                 );
                 self.asked.remove(&query);
-                self.remember(query, HashSet::new());
+                self.remember(query, HashSet::default());
             }
         }
     }
@@ -149,11 +149,11 @@ impl Resolver {
 }
 
 impl Known for Resolver {
-    fn own_addresses(&mut self) -> Option<&HashSet<Address>> {
+    fn own_addresses(&mut self) -> Option<&AddressSet> {
         self.get(Query::Own)
     }
 
-    fn addresses_of(&mut self, name: &str) -> Option<&HashSet<Address>> {
+    fn addresses_of(&mut self, name: &str) -> Option<&AddressSet> {
         self.get(Query::Name(name.to_owned()))
     }
 }
@@ -181,15 +181,15 @@ pub fn look_up(name: &str, v6: bool) -> Result<Vec<Address>, String> {
     }
 }
 
-fn resolve(name: &str, v6: bool) -> HashSet<Address> {
-    look_up(name, v6).map(HashSet::from_iter).unwrap_or_else(|text| {
+fn resolve(name: &str, v6: bool) -> AddressSet {
+    look_up(name, v6).map(AddressSet::from_iter).unwrap_or_else(|text| {
         logging::write_now(level::WARNING, "fail2ban.ipdns", &text);
-        HashSet::new()
+        AddressSet::default()
     })
 }
 
-fn own_addresses(v6: bool) -> HashSet<Address> {
-    let mut own: HashSet<Address> = names::interface_addresses().into_iter().map(Address::from_ip).collect();
+fn own_addresses(v6: bool) -> AddressSet {
+    let mut own: AddressSet = names::interface_addresses().into_iter().map(Address::from_ip).collect();
     let mut known = vec!["localhost".to_owned(), names::hostname(), names::full_hostname()];
     known.dedup();
     for name in known.iter().filter(|name| !name.is_empty()) {

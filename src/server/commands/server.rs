@@ -84,7 +84,8 @@ impl Engine {
         let path = args.text(0)?;
         let none = path.eq_ignore_ascii_case("none");
         let same = self.store.as_ref().is_some_and(|store| store.filename() == path);
-        if !same && !(none && self.store.is_none()) {
+        let nothing_to_do = same || (none && self.store.is_none());
+        if !nothing_to_do {
             if !self.jails.is_empty() {
                 let text = "Cannot change database when there are jails present";
                 return Err(Exception::builtin("RuntimeError", text));
