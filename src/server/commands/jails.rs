@@ -380,6 +380,8 @@ pub(super) fn source_exception(error: &source::Error) -> Exception {
                 vec![Value::Int(number.into()), text.into(), path.to_string_lossy().into_owned().into()];
             Exception { module: "builtins", class: classes.get(&number).copied().unwrap_or("OSError"), args }
         }
+        // Which one it was stands in the log.
+        source::Error::Match(_) => Exception::builtin("ValueError", "Invalid match"),
         other => Exception::builtin("ValueError", other.to_string()),
     }
 }

@@ -145,21 +145,11 @@ impl Engine {
             return Ok(());
         }
         let words = args.texts();
-        let (done, verb) = match option {
-            "addjournalmatch" => (self.sources.add_journal_match(id, &words), "Added"),
-            _ => (self.sources.remove_journal_match(id, (!words.is_empty()).then_some(&words)), "Removed"),
+        let done = match option {
+            "addjournalmatch" => self.sources.add_journal_match(id, &words),
+            _ => self.sources.remove_journal_match(id, Some(&words)),
         };
-        done.map_err(|error| {
-            log(level::ERROR, &error.to_string());
-            source_exception(&error)
-        })?;
-        let shown = Value::str(words.join(" "));
-        logging::write(
-            level::INFO,
-            "fail2ban.filtersystemd",
-            &format!("[{name}] {verb} journal match for: {shown}"),
-        );
-        Ok(())
+        done.map_err(|error| source_exception(&error))
     }
 
     fn set_encoding(&mut self, name: &str, args: Args) -> Result<(), Exception> {

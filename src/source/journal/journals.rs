@@ -78,7 +78,7 @@ impl Journals {
         let known = self.jails.get(&jail).map(|j| j.groups.clone()).unwrap_or_default();
         let shown = match words {
             None if known.is_empty() => return Ok(()),
-            None => "'*'".to_owned(),
+            None => String::new(),
             Some(words) => crate::value::Value::strings(words.iter().map(String::as_str)).to_string(),
         };
         let at = words.map(|words| known.iter().position(|group| group == words));
@@ -87,6 +87,7 @@ impl Journals {
             Some(None) => return Err(Error::NoMatch(shown)),
             Some(Some(at)) => self.change_groups(jail, |groups| drop(groups.remove(at))),
         }
+        let shown = if words.is_none_or(<[String]>::is_empty) { "'*'" } else { &shown };
         book.say(INFO, LOGGER, Some(jail), format!("Removed journal match for: {shown}"));
         Ok(())
     }
