@@ -2,7 +2,6 @@
 
 use super::template::{Stamp, TimeError};
 use super::zone::{LocalZone, ZoneError, check_zone};
-use crate::value::{Exception, Value};
 
 pub(super) const DAY: i64 = 86400;
 const MONTHS: [&str; 12] = [
@@ -162,7 +161,7 @@ impl Parts {
             (Some(month), Some(day)) => (month, day),
             _ => {
                 let text = "'NoneType' object cannot be interpreted as an integer";
-                return Err(TimeError::Raised(Exception::builtin("TypeError", text)));
+                return Err(TimeError::raised("TypeError", text));
             }
         };
         let mut seconds = checked_days(date.0, month, day)? * DAY + self.time_of_day()?;
@@ -208,7 +207,7 @@ fn half_day_hour(hour: i64, half: Option<Option<&str>>) -> Result<i64, TimeError
     let half = match half {
         Some(None) => {
             let text = "'NoneType' object has no attribute 'lower'";
-            return Err(TimeError::Raised(Exception::builtin("AttributeError", text)));
+            return Err(TimeError::raised("AttributeError", text));
         }
         Some(Some(text)) => text.to_lowercase(),
         None => String::new(),
@@ -223,18 +222,14 @@ fn half_day_hour(hour: i64, half: Option<Option<&str>>) -> Result<i64, TimeError
 fn zone(text: &str) -> Result<i32, TimeError> {
     check_zone(text).map_err(|e| match e {
         ZoneError::Form(_) => TimeError::Invalid,
-        ZoneError::Name(name) => TimeError::Raised(Exception {
-            module: "builtins",
-            class: "KeyError",
-            args: vec![Value::Str(name)],
-        }),
+        ZoneError::Name(name) => TimeError::raised("KeyError", &name),
     })
 }
 
 /// Seconds since 1970 on the local clock.
-fn local_seconds(unix: f64, zone: &LocalZone) -> i64 {
+fn local_seconds(unix: f64, zone: &mut LocalZone) -> i64 {
     let unix = unix.floor() as i64;
-    unix + i64::from(zone.offset_at(unix))
+    unix + zone.present_offset(unix)
 }
 
 /// Where the text (in any case) stands in a list of names, cut to `length` letters if given.
@@ -245,6 +240,9 @@ fn position(names: &[&str], text: &str, length: Option<usize>) -> Result<i64, Ti
 
 /// Python's `int(text)`; numbers of more than 15 digits are not taken for dates.
 fn integer(text: &str) -> Result<i64, TimeError> {
+    if (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.bytes().fold(0, |number, b| number * 10 + i64::from(b - b'0')));
+    }
     let text = text.trim();
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -343,5 +341,5 @@ fn in_range(seconds: i64) -> Result<i64, TimeError> {
     if (days(1, 1, 1) * DAY..days(10000, 1, 1) * DAY).contains(&seconds) {
         return Ok(seconds);
     }
-    Err(TimeError::Raised(Exception::builtin("OverflowError", "date value out of range")))
+    Err(TimeError::raised("OverflowError", "date value out of range"))
 }

@@ -27,7 +27,7 @@ pub struct Found {
 }
 
 /// What upstream raises while searching (a template that does not compile, an empty line with an empty match).
-pub type MatchError = Exception;
+pub type MatchError = Box<Exception>;
 
 /// One template and how it fared so far.
 #[derive(Clone, Debug)]
@@ -70,13 +70,15 @@ pub struct DateDetector {
     /// `logtimezone` in minutes east of UTC.
     default_zone: Option<i32>,
     entries: Vec<Entry>,
+    /// What hits of the default templates count; empty until these are needed.
+    weights: Vec<(Arc<Template>, f64)>,
     messages: Vec<String>,
     last: Option<Last>,
     /// Entries before this one have hits.
     first_unused: usize,
     caps: Captures,
     scratch: Scratch,
-    memo: Option<Memo>,
+    memo: Memo,
 }
 
 /// A match of one template.
@@ -103,12 +105,13 @@ impl DateDetector {
             local: zone,
             default_zone: None,
             entries: Vec::new(),
+            weights: Vec::new(),
             messages: Vec::new(),
             last: None,
             first_unused: 0,
             caps: Captures::new(),
             scratch: Scratch::default(),
-            memo: None,
+            memo: Memo::default(),
         }
     }
 
@@ -127,16 +130,13 @@ impl DateDetector {
 
     /// Adds a template, or several if the pattern is a keyword (COMPAT §4.2).
     pub fn append_template(&mut self, pattern: &str) -> Result<(), PatternError> {
-        self.memo = None;
+        self.memo.forget();
         let key = library::key_of(pattern);
-        if key == "{^LN-BEG}" {
-            let anchored =
-                library::defaults(&self.years)?.into_iter().filter(|(t, _)| t.line_begin).collect();
+        if key == "{^LN-BEG}" || key == "{DEFAULT}" {
+            // upstream's filter for the latter lets nothing through
+            let wanted = |template: &Template| template.line_begin && key == "{^LN-BEG}";
+            let anchored = self.load_defaults()?.filter(|template| wanted(template)).collect();
             return self.add_all(anchored, "  default filtered date pattern");
-        }
-        if key == "{DEFAULT}" {
-            // upstream's filter for this keyword lets nothing through
-            return self.add_all(Vec::new(), "  default filtered date pattern");
         }
         if key.contains("{DATE}") {
             let templates = library::defaults_within(pattern, &self.years)?;
@@ -148,33 +148,43 @@ impl DateDetector {
         };
         let shown = template.pattern.as_deref().unwrap_or_default();
         self.messages.push(format!("  date pattern `{shown}`: `{}`", template.name));
-        self.add(template, 1.0, false)
+        self.add(template, false)
     }
 
-    fn add_all(&mut self, templates: Vec<(Arc<Template>, f64)>, message: &str) -> Result<(), PatternError> {
+    /// The default templates. Those that are preferred among them are so from now on wherever they stand.
+    fn load_defaults(&mut self) -> Result<impl Iterator<Item = Arc<Template>> + use<>, PatternError> {
+        self.weights = library::defaults(&self.years)?;
+        for entry in &mut self.entries {
+            entry.hit_weight = weight_of(&self.weights, &entry.template);
+        }
+        Ok(self.weights.clone().into_iter().map(|(template, _)| template))
+    }
+
+    fn add_all(&mut self, templates: Vec<Arc<Template>>, message: &str) -> Result<(), PatternError> {
         let message = format!("{message}: {} template(s)", templates.len());
         let skip_known = !self.entries.is_empty();
-        for (template, weight) in templates {
-            self.add(template, weight, skip_known)?;
+        for template in templates {
+            self.add(template, skip_known)?;
         }
         self.messages.push(message);
         Ok(())
     }
 
-    fn add(&mut self, template: Arc<Template>, weight: f64, skip_known: bool) -> Result<(), PatternError> {
+    fn add(&mut self, template: Arc<Template>, skip_known: bool) -> Result<(), PatternError> {
         if self.entries.iter().any(|e| e.template.name == template.name) {
             return match skip_known {
                 true => Ok(()),
                 false => Err(PatternError::Duplicate { name: template.name.clone() }),
             };
         }
-        self.entries.push(Entry { template, hits: 0, hit_weight: weight, last_used: 0.0, distance: FAR });
+        let hit_weight = weight_of(&self.weights, &template);
+        self.entries.push(Entry { template, hits: 0, hit_weight, last_used: 0.0, distance: FAR });
         Ok(())
     }
 
     /// Sets `logtimezone`: the zone of dates without an own one; `None` is the system's zone.
     pub fn set_default_tz(&mut self, tz: Option<&str>) -> Result<(), ZoneError> {
-        self.memo = None;
+        self.memo.forget();
         self.default_zone = tz.map(check_zone).transpose()?;
         Ok(())
     }
@@ -204,7 +214,7 @@ impl DateDetector {
     /// `now` is the Unix time: it decides the year of year-less dates, and which templates are long unused.
     pub fn find(&mut self, line: &[u8], now: f64) -> Result<Option<Found>, MatchError> {
         if self.entries.is_empty() {
-            let defaults = library::defaults(&self.years).map_err(pattern_exception)?;
+            let defaults = self.load_defaults().map_err(pattern_exception)?.collect();
             self.add_all(defaults, "  default date pattern").map_err(pattern_exception)?;
         }
         if let Some(found) = self.find_again(line, now) {
@@ -224,20 +234,22 @@ impl DateDetector {
         let (start, end) = hit.group.unwrap_or_else(|| (before_last(), before_last()));
         let found = Found { span: start..end, whole: hit.whole, template, time };
         let known_way = hit.in_place || self.entries[template].template.anchored();
-        self.memo = match hit.reach {
+        match hit.reach {
             Some(reach) if same && known_way => {
-                Memo::new(&text, &found, hit.reading, Way { reach, in_place: hit.in_place })
+                self.memo.keep(&text, &found, hit.reading, Way { reach, in_place: hit.in_place });
             }
-            _ => None,
-        };
+            _ => self.memo.forget(),
+        }
         Ok(Some(found))
     }
 
     /// The date of a line that has it in common with the line before.
     fn find_again(&mut self, line: &[u8], now: f64) -> Option<Found> {
-        let memo = self.memo.as_mut().filter(|memo| memo.fits(line))?;
-        memo.refresh(now, &mut self.local, self.default_zone);
-        let found = memo.found.clone();
+        if !self.memo.fits(line) {
+            return None;
+        }
+        self.memo.refresh(now, &mut self.local, self.default_zone);
+        let found = self.memo.found.clone()?;
         self.count(found.template, now);
         Some(found)
     }
@@ -336,7 +348,7 @@ impl DateDetector {
         self.count(hit.entry, now);
         self.entries[hit.entry].distance = hit.start;
         let mut last = Last::new(text, hit.entry, hit.start, hit.end)
-            .ok_or_else(|| Exception::builtin("IndexError", "string index out of range"))?;
+            .ok_or_else(|| Box::new(Exception::builtin("IndexError", "string index out of range")))?;
         let again = self.last.as_ref().is_some_and(|l| l.template == hit.entry);
         let place = if hit.entry == 0 || again { hit.entry } else { self.bubble_up(hit.entry) };
         last.template = place;
@@ -370,8 +382,12 @@ impl DateDetector {
     }
 }
 
-fn pattern_exception(error: PatternError) -> Exception {
-    Exception::builtin("ValueError", error.to_string())
+fn weight_of(weights: &[(Arc<Template>, f64)], template: &Arc<Template>) -> f64 {
+    weights.iter().find(|(known, _)| Arc::ptr_eq(known, template)).map_or(1.0, |(_, weight)| *weight)
+}
+
+fn pattern_exception(error: PatternError) -> MatchError {
+    Box::new(Exception::builtin("ValueError", error.to_string()))
 }
 
 /// What came of trying the last winner; `searched` needs no further search.

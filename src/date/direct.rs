@@ -27,10 +27,11 @@ enum Inst {
         min: u32,
         max: u32,
     },
-    /// Tries the next instruction first, this one later.
-    Fork(u32),
-    /// Tries this instruction first, the next one later.
-    ForkLazy(u32),
+    /// Tries one instruction first, the other later; neither where its first byte cannot match.
+    Fork {
+        first: Branch,
+        later: Branch,
+    },
     Jump(u32),
     /// Remembers the position.
     Save(u32),
@@ -44,6 +45,16 @@ enum Inst {
     /// `(?=\b|\W|$)`
     RightBound,
     Match,
+}
+
+/// Where a fork leads.
+#[derive(Clone, Copy, Debug)]
+struct Branch {
+    pc: u32,
+    /// Bytes that it can begin with; all, if it can be empty.
+    starts: u128,
+    /// It can match where the text ends.
+    at_end: bool,
 }
 
 /// What came of a search; the groups are in the [`Scratch`].
@@ -112,7 +123,8 @@ impl Direct {
             .iter()
             .find(|inst| !matches!(inst, Inst::Save(_)))
             .is_some_and(|inst| matches!(inst, Inst::TextStart));
-        Some(Direct { first: first_bytes(&code), code, groups, at_start })
+        know_starts(&mut code);
+        Some(Direct { first: first_bytes(&code, 0), code, groups, at_start })
     }
 
     /// `re.search(text, start)`
@@ -169,7 +181,7 @@ impl Direct {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&self, text: &[u8], pc: u32, pos: usize, scratch: &mut Scratch) -> Step {
         let next = pc + 1;
         let holds = |yes: Option<bool>| match yes {
@@ -184,13 +196,28 @@ impl Direct {
                 _ => Step::Failed(pos),
             },
             Inst::Run { set, min, max } => run(text, pos, (set, min as usize, max as usize), next, scratch),
-            Inst::Fork(other) => {
-                scratch.stack.push(Alternative::At { pc: other, pos });
-                Step::To(next, pos)
-            }
-            Inst::ForkLazy(first) => {
-                scratch.stack.push(Alternative::At { pc: next, pos });
-                Step::To(first, pos)
+            Inst::Fork { first, later } => {
+                let can = |branch: Branch| match text.get(pos) {
+                    Some(b) if !b.is_ascii() => None,
+                    Some(b) => Some(branch.starts >> b & 1 == 1),
+                    None => Some(branch.at_end),
+                };
+                match (can(first), can(later)) {
+                    (Some(true), Some(true)) => {
+                        scratch.stack.push(Alternative::At { pc: later.pc, pos });
+                        Step::To(first.pc, pos)
+                    }
+                    (Some(true), Some(false)) => {
+                        scratch.reach = scratch.reach.max(pos);
+                        Step::To(first.pc, pos)
+                    }
+                    (Some(false), Some(true)) => {
+                        scratch.reach = scratch.reach.max(pos);
+                        Step::To(later.pc, pos)
+                    }
+                    (Some(false), Some(false)) => Step::Failed(pos),
+                    _ => Step::Unknown,
+                }
             }
             Inst::Jump(to) => Step::To(to, pos),
             Inst::Save(slot) => {
@@ -329,7 +356,8 @@ fn emit(node: &Node, code: &mut Vec<Inst>) -> Option<()> {
             code.push(Inst::Match);
             emit(node, code)?;
             let end = code.len() as u32;
-            code[fork] = if *lazy { Inst::ForkLazy(end) } else { Inst::Fork(end) };
+            let inside = fork as u32 + 1;
+            code[fork] = if *lazy { fork_to(end, inside) } else { fork_to(inside, end) };
         }
         Node::Either(nodes) => {
             let mut jumps = Vec::new();
@@ -343,7 +371,7 @@ fn emit(node: &Node, code: &mut Vec<Inst>) -> Option<()> {
                 if !last {
                     jumps.push(code.len());
                     code.push(Inst::Match);
-                    code[fork] = Inst::Fork(code.len() as u32);
+                    code[fork] = fork_to(fork as u32 + 1, code.len() as u32);
                 }
             }
             let end = code.len() as u32;
@@ -353,10 +381,29 @@ fn emit(node: &Node, code: &mut Vec<Inst>) -> Option<()> {
     Some(())
 }
 
-/// The bytes with which a match can begin; `None` if it can be empty.
-fn first_bytes(code: &[Inst]) -> Option<u128> {
+/// A fork whose branches' first bytes are not known yet.
+fn fork_to(first: u32, later: u32) -> Inst {
+    let branch = |pc| Branch { pc, starts: u128::MAX, at_end: true };
+    Inst::Fork { first: branch(first), later: branch(later) }
+}
+
+/// Tells all forks with which bytes their branches can begin.
+fn know_starts(code: &mut [Inst]) {
+    for at in 0..code.len() {
+        if let Inst::Fork { first, later } = code[at] {
+            let known = |branch: Branch| match first_bytes(code, branch.pc) {
+                Some(starts) => Branch { starts, at_end: false, ..branch },
+                None => branch,
+            };
+            code[at] = Inst::Fork { first: known(first), later: known(later) };
+        }
+    }
+}
+
+/// The bytes with which a match of the code from `start` can begin; `None` if it can be empty.
+fn first_bytes(code: &[Inst], start: u32) -> Option<u128> {
     let mut set = 0;
-    let mut todo = vec![0];
+    let mut todo = vec![start];
     let mut seen = vec![false; code.len()];
     while let Some(pc) = todo.pop() {
         if std::mem::replace(&mut seen[pc as usize], true) {
@@ -370,7 +417,7 @@ fn first_bytes(code: &[Inst]) -> Option<u128> {
                     todo.push(pc + 1);
                 }
             }
-            Inst::Fork(other) | Inst::ForkLazy(other) => todo.extend([other, pc + 1]),
+            Inst::Fork { first, later } => todo.extend([first.pc, later.pc]),
             Inst::Jump(to) => todo.push(to),
             Inst::Match | Inst::Again(_) => return None,
             _ => todo.push(pc + 1),

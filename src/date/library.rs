@@ -99,12 +99,12 @@ pub(super) fn defaults(years: &Years) -> Result<Vec<(Arc<Template>, f64)>, Patte
 }
 
 /// The default templates within a text that contains `{DATE}`.
-pub(super) fn defaults_within(text: &str, years: &Years) -> Result<Vec<(Arc<Template>, f64)>, PatternError> {
+pub(super) fn defaults_within(text: &str, years: &Years) -> Result<Vec<Arc<Template>>, PatternError> {
     let wrap = |default: &str| {
         pattern::replace_keyword(text, &["{DATE}"], pattern::unbound(default))
             .unwrap_or_else(|| text.to_owned())
     };
-    DEFAULTS.iter().map(|pattern| Ok((wrapped(&*template(pattern, years)?, years, wrap)?, 1.0))).collect()
+    DEFAULTS.iter().map(|pattern| wrapped(&*template(pattern, years)?, years, wrap)).collect()
 }
 
 /// A template made of another one's pattern; those without pattern are made of their name.

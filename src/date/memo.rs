@@ -5,18 +5,19 @@ use super::place::Text;
 use super::template::{Reading, Stamp, TimeError};
 use super::zone::LocalZone;
 
-/// The date of the last line, and the bytes it depends on. It is kept only if the last winner won at the place of
+/// The date of the last line, and the bytes it depends on. It is valid only if the last winner won at the place of
 /// the line before, so that a line with the same bytes there has the same winner and moves nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memo {
+    valid: bool,
     /// Where in the line they begin.
     from: usize,
     bytes: Vec<u8>,
     /// The line ends with them.
     ends_line: bool,
-    reading: Result<Reading, TimeError>,
-    pub found: Found,
-    /// Second for which `found.time` holds; none if it is to be computed for each line.
+    reading: Option<Result<Reading, TimeError>>,
+    pub found: Option<Found>,
+    /// Second for which the time found holds; none if it is to be computed for each line.
     computed: Option<i64>,
 }
 
@@ -33,51 +34,62 @@ pub(super) struct Way {
 const LONGEST: usize = 200;
 
 impl Memo {
-    /// None if there is too much to compare. Characters of the line must be bytes.
-    pub(super) fn new(
+    pub(super) fn forget(&mut self) {
+        self.valid = false;
+    }
+
+    /// Remembers the date of a line, unless there is too much to compare or its characters are not bytes.
+    pub(super) fn keep(
+        &mut self,
         text: &Text<'_>,
         found: &Found,
         reading: Result<Reading, TimeError>,
         way: Way,
-    ) -> Option<Memo> {
+    ) {
         let from = if way.in_place { found.whole.start.saturating_sub(1) } else { 0 };
         let end = way.reach.max(found.whole.end) + 1;
         let bytes = &text.bytes[from..end.min(text.bytes.len())];
-        (text.ascii && bytes.len() <= LONGEST).then(|| Memo {
-            from,
-            bytes: bytes.to_vec(),
-            ends_line: end > text.bytes.len(),
-            reading,
-            found: found.clone(),
-            computed: None,
-        })
+        self.valid = text.ascii && bytes.len() <= LONGEST;
+        if !self.valid {
+            return;
+        }
+        self.from = from;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.ends_line = end > text.bytes.len();
+        self.reading = Some(reading);
+        self.found = Some(found.clone());
+        self.computed = None;
     }
 
     /// Whether this line has the same date.
+    #[inline]
     pub(super) fn fits(&self, line: &[u8]) -> bool {
         let end = self.from + self.bytes.len();
-        if line.len() < end || (line.len() == end) != self.ends_line || line[self.from..end] != *self.bytes {
+        if !self.valid || line.len() < end || (line.len() == end) != self.ends_line {
             return false;
         }
         // positions count characters
-        line[..self.from].is_ascii()
+        line[self.from..end] == *self.bytes && (self.from == 0 || line[..self.from].is_ascii())
     }
 
     /// Computes the time anew unless `now` is still the same second. A local time near a change of the clock depends
     /// on the times converted before, and is always computed.
     #[inline]
     pub(super) fn refresh(&mut self, now: f64, local: &mut LocalZone, default_zone: Option<i32>) {
-        let second = now.floor() as i64;
-        if self.computed == Some(second) {
-            return;
+        if self.computed != Some(now.floor() as i64) {
+            self.compute(now, local, default_zone);
         }
-        if let Ok(reading) = &self.reading {
-            self.found.time = reading.resolve(now, local, default_zone);
-        }
-        let settled = match self.found.time {
+    }
+
+    #[cold]
+    fn compute(&mut self, now: f64, local: &mut LocalZone, default_zone: Option<i32>) {
+        let (Some(Ok(reading)), Some(found)) = (&self.reading, &mut self.found) else { return };
+        found.time = reading.resolve(now, local, default_zone);
+        let settled = match found.time {
             Ok(Stamp::Float(unix)) => local.is_settled(unix as i64),
             Ok(Stamp::Int(_)) | Err(_) => true,
         };
-        self.computed = settled.then_some(second);
+        self.computed = settled.then_some(now.floor() as i64);
     }
 }

@@ -37,12 +37,12 @@ pub enum TimeError {
     Invalid,
     /// An exception that upstream lets escape (unknown zone abbreviation, month without day); counts as an error
     /// of the jail: `Failed to process line: …, caught exception: …`.
-    Raised(Exception),
+    Raised(Box<Exception>),
 }
 
 impl TimeError {
-    fn raised(class: &'static str, text: &str) -> TimeError {
-        TimeError::Raised(Exception::builtin(class, text))
+    pub(super) fn raised(class: &'static str, text: &str) -> TimeError {
+        TimeError::Raised(Box::new(Exception::builtin(class, text)))
     }
 }
 

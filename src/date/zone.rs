@@ -118,6 +118,8 @@ pub struct LocalZone {
     earliest: i64,
     /// Local times for which nothing but `guess` can come out; empty at first.
     settled: Range<i64>,
+    /// Unix times of the same offset around the present, and that offset.
+    present: (Range<i64>, i64),
 }
 
 /// Local times nearer than this to a change of the zone's offset are converted step by step.
@@ -148,12 +150,24 @@ impl LocalZone {
     }
 
     fn of(zone: TimeZone) -> Self {
-        LocalZone { zone, guess: 0, earliest: Timestamp::MIN.as_second(), settled: 0..0 }
+        LocalZone { zone, guess: 0, earliest: Timestamp::MIN.as_second(), settled: 0..0, present: (0..0, 0) }
     }
 
     /// Seconds east of UTC at this Unix time.
     pub fn offset_at(&self, unix: i64) -> i32 {
         self.info(unix).0 as i32
+    }
+
+    /// The offset at a time that is mostly near the last one asked for.
+    pub(super) fn present_offset(&mut self, unix: i64) -> i64 {
+        if !self.present.0.contains(&unix) {
+            // an offset that begins and ends a quarter of an hour holds in it
+            let quarter = unix.div_euclid(900) * 900;
+            let offset = self.info(unix).0;
+            let steady = [quarter, quarter + 899].into_iter().all(|unix| self.info(unix).0 == offset);
+            self.present = (if steady { quarter..quarter + 900 } else { unix..unix + 1 }, offset);
+        }
+        self.present.1
     }
 
     /// Offset, and whether it is summer time.

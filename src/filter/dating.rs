@@ -92,7 +92,7 @@ impl Filter {
     ) -> Result<(), Exception> {
         let text = line.trim_end_matches(['\r', '\n']);
         let found = match &mut self.detector {
-            Some(detector) => detector.find(text.as_bytes(), now)?,
+            Some(detector) => detector.find(text.as_bytes(), now).map_err(|e| *e)?,
             None => None,
         };
         if !self.announced_dates {
@@ -123,7 +123,7 @@ impl Filter {
                     }
                     Err(TimeError::Raised(exception)) => {
                         self.dating.text = memory;
-                        return Err(exception);
+                        return Err(*exception);
                     }
                     Err(TimeError::Invalid) => notes.push(Note::Log {
                         level: level::ERROR,
