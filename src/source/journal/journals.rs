@@ -124,7 +124,7 @@ impl Journals {
                         journal entries, which is not advised for performance reasons.";
             book.say(NOTICE, LOGGER, Some(jail), text.to_owned());
         }
-        let from = (from.max(stored.unwrap_or(0.0)) * 1e6) as u64;
+        let from = (from.max(stored.unwrap_or(0.0)) * 1e6).round() as u64;
         let reader = Reader { jail, in_operation: false };
         own.state = State::Waiting(Joining { reader, groups: own.groups.clone(), from, last: None }, 0.0);
     }

@@ -381,7 +381,7 @@ impl Scratch {
         if self.readers.is_empty() {
             return;
         }
-        iso_date((time * 1e6) as u64, &self.zone, &mut self.date);
+        iso_date((time * 1e6).round() as u64, &self.zone, &mut self.date);
         self.line.clear();
         // Writing to a string cannot fail.
         let _ = write!(self.line, "{} kernel: [{seconds:12.6}] {text}", self.host);

@@ -16,7 +16,7 @@ const SNAP: u32 = 256;
 /// Packets that the kernel collects before it hands them over, and for how long (in 10 ms). Rules
 /// without `--nflog-threshold` hand over each at once.
 const BATCH: u32 = 64;
-const DELAY: u32 = 5;
+const DELAY: u32 = 1;
 /// The kernel's buffer for one batch, and for all that were not yet fetched.
 const BATCH_BYTES: u32 = 32 * 1024;
 const QUEUE_BYTES: usize = 4 << 20;
