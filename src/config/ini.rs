@@ -195,16 +195,19 @@ impl<'a> Parser<'a> {
             return Ok(());
         };
         self.close();
-        let name = strip(name);
+        let name: Rc<str> = Rc::from(strip(name).to_lowercase());
         if name.is_empty() {
             self.error(line, number);
-            return Ok(());
         }
-        let name: Rc<str> = Rc::from(name.to_lowercase());
         if self.current().contains_key(&name) {
             let section = self.section.as_deref().unwrap_or_default();
             let what = format!("option {} in section {}", Value::str(&*name), Value::str(section));
             return Err(self.duplicate(number, &what));
+        }
+        if name.is_empty() {
+            // Nothing continues it, but a second one is a duplicate.
+            self.current().insert(name, Entry::computed(Value::None));
+            return Ok(());
         }
         self.open = Some(Open { name, value: strip(value).to_owned(), lines: vec![number] });
         Ok(())

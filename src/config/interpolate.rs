@@ -4,6 +4,7 @@ use super::ini::{DEFAULT, Section};
 use super::message::{Error, ParserError};
 use super::options::OptionMap;
 use super::raw::{Config, KNOWN};
+use super::tags::MAX_VALUE;
 use crate::value::{Exception, Value};
 use std::collections::HashMap;
 
@@ -145,6 +146,12 @@ impl<'a> Scope<'a> {
             let (name, after) = self.reference(rest)?;
             rest = after;
             self.insert(&name, text, &layer, depth, out)?;
+            if out.len() > MAX_VALUE {
+                return Err(self.error(&format!(
+                    "option '{}' in section '{}' grows beyond {MAX_VALUE} characters",
+                    self.option, self.section
+                )));
+            }
         }
         out.push_str(rest);
         Ok(())

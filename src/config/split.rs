@@ -16,9 +16,9 @@ pub fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// A character of an option name: `\w`, `-` or `.` (any non-ASCII character but a space counts).
+/// A character of an option name: `\w`, `-` or `.`.
 fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_-.".contains(c) || !(c.is_ascii() || is_space(c))
+    c.is_alphanumeric() || "_-.".contains(c)
 }
 
 /// Splits `name[key=value, …][…]` into name and options (COMPAT §2.5). The error's text is upstream's,
@@ -118,18 +118,24 @@ fn separator(text: &str) -> Option<usize> {
 ///
 /// What is not well-formed is split at every white space; only a pattern says that briefly.
 pub fn split_with_options(text: &str) -> Vec<String> {
-    static ITEM: OnceLock<Regex> = OnceLock::new();
-    let item = ITEM.get_or_init(|| {
-        let space = r"[\s\x1c-\x1f]";
-        let name = r"[A-Za-z0-9_.\-[^\x00-\x7f\s]]+";
-        let name = format!(r"{name}(?:\?{name}={name})?");
-        let option = format!(r#"{name}=(?:"[^"]*"|'[^']*'|[^,\]]*){space}*(?:,|\]{space}*\[)?{space}*"#);
-        let list = format!(r"{space}*\[{space}*(?:{option})*\]");
-        // The item must be followed by white space or the end; which is stripped off again.
-        let pattern = format!(r"(?:[^\[\s\x1c-\x1f]+(?:{list})?{space}*|[^\s\x1c-\x1f]+)(?:{space}|\z)");
-        Regex::new(&pattern).expect("a constant pattern")
-    });
+    // Classes of all Unicode take long to compile, and hardly any list needs them.
+    static ASCII: OnceLock<Regex> = OnceLock::new();
+    static UNICODE: OnceLock<Regex> = OnceLock::new();
+    let item = match text.is_ascii() {
+        true => ASCII.get_or_init(|| list_item("[A-Za-z0-9_.-]+")),
+        false => UNICODE.get_or_init(|| list_item(r"[\p{L}\p{N}_.-]+")),
+    };
     item.find_iter(text).map(|found| strip(&text[found.range()]).to_owned()).collect()
+}
+
+/// One item of a list, and the white space or end that must follow it.
+fn list_item(word: &str) -> Regex {
+    let space = r"[\s\x1c-\x1f]";
+    let name = format!(r"{word}(?:\?{word}={word})?");
+    let option = format!(r#"{name}=(?:"[^"]*"|'[^']*'|[^,\]]*){space}*(?:,|\]{space}*\[)?{space}*"#);
+    let list = format!(r"{space}*\[{space}*(?:{option})*\]");
+    let item = format!(r"(?:[^\[\s\x1c-\x1f]+(?:{list})?{space}*|[^\s\x1c-\x1f]+)(?:{space}|\z)");
+    Regex::new(&item).expect("a constant pattern")
 }
 
 /// Splits at white space and commas; empty words vanish (`ignoreip = …`).

@@ -9,6 +9,10 @@ use std::ops::Range;
 /// How often one tag may be replaced within one value before it counts as recursive.
 pub const MAX_TAG_REPLACE_COUNT: i64 = 25;
 
+/// How long a value may become by replacement. Tags that contain each other several times grow exponentially;
+/// upstream takes all memory.
+pub(super) const MAX_VALUE: usize = 4 << 20;
+
 /// The first `<name>` at or after byte `from` (a name has no space and no angle bracket): its range
 /// including the brackets.
 pub fn find_tag(text: &str, from: usize) -> Option<Range<usize>> {
@@ -111,6 +115,9 @@ impl Pass<'_> {
             };
             let at = position_after(&value, found.start, &tag, &replacement);
             value = value.replace(&format!("<{tag}>"), &replacement);
+            if value.len() > MAX_VALUE {
+                return Err(self.growth().into());
+            }
             self.counts.insert(tag, Value::Int(count.unwrap_or(0) + 1));
             next = at.and_then(|at| find_tag(&value, at));
         }
@@ -135,6 +142,11 @@ impl Pass<'_> {
             Value::Str(text) => Cow::Borrowed(text.as_str()),
             other => Cow::Owned(other.to_text()),
         })
+    }
+
+    fn growth(&self) -> Exception {
+        let text = format!("option '{}' grows beyond {MAX_VALUE} characters by the tags in it", self.name);
+        Exception::builtin("ValueError", text)
     }
 
     fn recursion(&self, tag: &str, value: &str) -> Exception {
@@ -200,5 +212,9 @@ mod tests {
                 .into())
         );
         assert!(substitute(&[("a", "<b>"), ("b", "<c>"), ("c", "<b>")], &[], "").is_err());
+        let double: Vec<(String, String)> =
+            (0..40).map(|i| (format!("t{i}"), format!("<t{0}><t{0}>.", i + 1))).collect();
+        let double: Vec<(&str, &str)> = double.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert!(substitute(&double, &[], "").is_err_and(|error| error.contains("grows beyond")));
     }
 }
