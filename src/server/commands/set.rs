@@ -149,6 +149,8 @@ impl Engine {
             "addjournalmatch" => self.sources.add_journal_match(id, &words),
             _ => self.sources.remove_journal_match(id, Some(&words)),
         };
+        // What the sources say about it comes before what the transmitter says about its failure.
+        self.write_source_messages();
         done.map_err(|error| source_exception(&error))
     }
 
