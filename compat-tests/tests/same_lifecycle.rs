@@ -256,3 +256,49 @@ fn at_the_prompt() {
         }
     });
 }
+
+/// Listens at the paths given first (up to `--`), hands the sockets over as systemd does, and becomes the command
+/// given then.
+const ACTIVATE: &str = "\
+import os, socket, sys
+mark = sys.argv.index('--')
+paths, command = sys.argv[1:mark], sys.argv[mark + 1:]
+sockets = []
+for path in paths:
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(path)
+    one.listen(8)
+    sockets.append(one)
+for number, one in enumerate(sockets):
+    os.dup2(one.fileno(), 100 + number)
+for number in range(len(sockets)):
+    os.dup2(100 + number, 3 + number, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(sockets)), LISTEN_FDNAMES='other:fail2ban')
+os.execvp(command[0], command)
+";
+
+/// systemd hands over the listening socket, here the second of two.
+#[test]
+fn socket_activation() {
+    same(|place| {
+        std::fs::create_dir_all(place.sandbox.path("run")).expect("the sandbox is ours");
+        let other = place.sandbox.path("other.sock");
+        let mut server = place.side.server();
+        place.sandbox.confine(&mut server, &["-x", "-f", "start"]);
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-c", ACTIVATE]).arg(&other).arg(place.sandbox.socket()).arg("--");
+        command.arg(server.get_program()).args(server.get_args());
+        for (name, value) in server.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let server = command.spawn().expect("python starts");
+        place.wait_ping();
+        std::thread::sleep(Duration::from_millis(500));
+        place.client(&["status"]);
+        place.client(&["stop"]);
+        place.ended(server);
+        // The socket is systemd's: its file stays.
+        place.note(&format!("socket stays: {}", place.sandbox.socket().exists()));
+    });
+}
