@@ -15,6 +15,7 @@ fn files_are_what_the_tables_say() {
     let documents = [
         ("packaging/man/fail2ban-client.1", manual::client()),
         ("packaging/man/fail2ban-server.1", manual::server()),
+        ("packaging/man/fail2ban-regex.1", manual::regex()),
         ("packaging/completion/fail2ban-client", completion::bash()),
         ("packaging/completion/_fail2ban", completion::zsh()),
         ("packaging/completion/fail2ban-client.fish", completion::fish("fail2ban-client")),
