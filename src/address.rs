@@ -150,6 +150,22 @@ impl Address {
         }
     }
 
+    /// Appends the text of the address; quicker than its `Display`, for the lines that are logged most.
+    pub fn push_to(&self, out: &mut String) {
+        match self {
+            Address::V4 { bits, prefix: 32 } => {
+                for (i, byte) in bits.to_be_bytes().into_iter().enumerate() {
+                    if i > 0 {
+                        out.push('.');
+                    }
+                    push_byte(out, byte);
+                }
+            }
+            Address::Name(text) | Address::Raw(text) => out.push_str(text),
+            other => out.push_str(&other.to_string()),
+        }
+    }
+
     /// Reversed labels with a trailing dot, as `<ip-rev>` has them; empty for texts.
     pub fn reversed(&self) -> String {
         match self {
@@ -166,6 +182,17 @@ impl Address {
             _ => String::new(),
         }
     }
+}
+
+fn push_byte(out: &mut String, byte: u8) {
+    let digit = |number: u8| char::from(b'0' + number);
+    if byte >= 100 {
+        out.push(digit(byte / 100));
+    }
+    if byte >= 10 {
+        out.push(digit(byte / 10 % 10));
+    }
+    out.push(digit(byte % 10));
 }
 
 /// Prefix length of a mask text: a number, or a netmask in address form. `None`: not a mask at all.
@@ -217,6 +244,7 @@ mod tests {
     fn texts_become_upstreams_normal_form() {
         for (text, normal) in [
             ("192.0.2.1", "192.0.2.1"),
+            ("255.10.99.100", "255.10.99.100"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("[2001:DB8::0:1]", "2001:db8::1"),
             ("10.1.2.3/8", "10.0.0.0/8"),
@@ -227,7 +255,11 @@ mod tests {
             ("::1", "::1"),
             ("example.com", "example.com"),
         ] {
-            assert_eq!(Address::parse(text).unwrap().to_string(), normal, "{text}");
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address.to_string(), normal, "{text}");
+            let mut pushed = String::new();
+            address.push_to(&mut pushed);
+            assert_eq!(pushed, normal, "{text}");
         }
         assert!(Address::parse("1.2.3.4/255.0.255.0").is_err());
     }

@@ -10,9 +10,15 @@ pub fn now() -> f64 {
 
 /// `YYYY-MM-DD HH:MM:SS` in local time. The far future is the last second of the year 9999, as
 /// upstream shows permanent bans.
-///
-/// Log lines ask for the same second again and again, so the last answer is kept.
 pub fn local_text(unix: f64) -> String {
+    let mut text = String::new();
+    push_local_text(&mut text, unix);
+    text
+}
+
+/// Appends what [`local_text`] returns. Log lines name the same second again and again, so the last one is
+/// kept.
+pub fn push_local_text(out: &mut String, unix: f64) {
     thread_local! {
         static LAST: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     }
@@ -22,8 +28,8 @@ pub fn local_text(unix: f64) -> String {
             *text = text_of(unix);
             *last = second;
         }
-        text.clone()
-    })
+        out.push_str(text);
+    });
 }
 
 fn text_of(unix: f64) -> String {

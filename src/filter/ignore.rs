@@ -122,6 +122,11 @@ impl Ignore {
         }
     }
 
+    /// Whether there is a command to be asked.
+    pub fn has_command(&self) -> bool {
+        self.command.as_ref().is_some_and(|command| !command.is_empty())
+    }
+
     pub fn clear(&mut self) {
         self.single.clear();
         self.order.clear();

@@ -43,6 +43,8 @@ pub struct Resolver {
     pub allow_ipv6: Option<bool>,
     sender: Sender,
     known: HashMap<Query, (AddressSet, f64)>,
+    /// This machine's addresses, apart from the rest because every failure asks for them.
+    own: Option<(AddressSet, f64)>,
     asked: HashSet<Query>,
     queue: VecDeque<Query>,
     workers: usize,
@@ -55,6 +57,7 @@ impl Resolver {
             allow_ipv6: None,
             sender,
             known: HashMap::default(),
+            own: None,
             asked: HashSet::default(),
             queue: VecDeque::new(),
             workers: 0,
@@ -70,6 +73,7 @@ impl Resolver {
     /// Forgets all answers, as `reload --all` does.
     pub fn clear(&mut self) {
         self.known.clear();
+        self.own = None;
     }
 
     /// Takes a worker's answer.
@@ -83,6 +87,10 @@ impl Resolver {
     }
 
     fn remember(&mut self, query: Query, addresses: AddressSet) {
+        if query == Query::Own {
+            self.own = Some((addresses, self.now + MAX_AGE));
+            return;
+        }
         if self.known.len() >= MAX_NAMES {
             let now = self.now;
             self.known.retain(|_, (_, expires)| *expires > now);
@@ -91,15 +99,6 @@ impl Resolver {
             self.known.clear();
         }
         self.known.insert(query, (addresses, self.now + MAX_AGE));
-    }
-
-    fn get(&mut self, query: Query) -> Option<&AddressSet> {
-        let fresh = self.known.get(&query).is_some_and(|(_, expires)| *expires > self.now);
-        if !fresh {
-            self.ask(query);
-            return None;
-        }
-        self.known.get(&query).map(|(addresses, _)| addresses)
     }
 
     fn ask(&mut self, query: Query) {
@@ -150,11 +149,21 @@ impl Resolver {
 
 impl Known for Resolver {
     fn own_addresses(&mut self) -> Option<&AddressSet> {
-        self.get(Query::Own)
+        let now = self.now;
+        if self.own.as_ref().is_none_or(|(_, expires)| *expires <= now) {
+            // The old answer does until the new one comes.
+            self.ask(Query::Own);
+        }
+        self.own.as_ref().map(|(addresses, _)| addresses)
     }
 
     fn addresses_of(&mut self, name: &str) -> Option<&AddressSet> {
-        self.get(Query::Name(name.to_owned()))
+        let query = Query::Name(name.to_owned());
+        if self.known.get(&query).is_none_or(|(_, expires)| *expires <= self.now) {
+            self.ask(query);
+            return None;
+        }
+        self.known.get(&query).map(|(addresses, _)| addresses)
     }
 }
 

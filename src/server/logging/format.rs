@@ -1,7 +1,6 @@
 //! The layout of a log line: Python's `%(name)-24s` formats, taken apart once.
 
 use std::collections::HashMap;
-use std::io::Write;
 
 use crate::clock;
 use crate::level::{self, Level};
@@ -31,14 +30,35 @@ enum Field {
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     parts: Vec<Part>,
+    /// The parts of the last line with everything filled in that depends on level, logger and process only:
+    /// most lines are like the one before.
+    filled: Filled,
     /// The second whose text `stamp` holds.
     second: i64,
     stamp: String,
 }
 
+#[derive(Clone, Debug, Default)]
+struct Filled {
+    level: Level,
+    logger: String,
+    pid: u32,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Bytes(Vec<u8>),
+    Time,
+    Message,
+    /// What has to be made anew for every line.
+    Other(Part),
+}
+
 impl Layout {
     pub(super) const fn plain() -> Layout {
-        Layout { parts: Vec::new(), second: i64::MIN, stamp: String::new() }
+        let filled = Filled { level: 0, logger: String::new(), pid: 0, pieces: Vec::new() };
+        Layout { parts: Vec::new(), filled, second: i64::MIN, stamp: String::new() }
     }
 
     /// The layout for a target with its options `format`, `datetime`, `padding`.
@@ -59,21 +79,55 @@ impl Layout {
 
     /// Appends one line, without its line end.
     pub(super) fn line(&mut self, out: &mut Vec<u8>, level: Level, logger: &str, text: &str, pid: u32) {
-        let parts = std::mem::take(&mut self.parts);
-        for part in &parts {
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Field { field: Field::Message, width: 0, precision: None, .. } => {
-                    out.extend_from_slice(text.as_bytes())
-                }
-                Part::Field { field: Field::Time, width, .. } if *width <= 0 => self.time(out),
-                Part::Field { field, width, precision, number } => {
-                    let value = self.value(*field, level, logger, text, pid, *number);
-                    pad(out, &value, *width, *precision);
-                }
+        let filled = &self.filled;
+        if filled.level != level || filled.logger != logger || filled.pid != pid || filled.pieces.is_empty() {
+            self.fill(level, logger, pid);
+        }
+        let pieces = std::mem::take(&mut self.filled.pieces);
+        for piece in &pieces {
+            match piece {
+                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+                Piece::Message => out.extend_from_slice(text.as_bytes()),
+                Piece::Time => self.time(out),
+                Piece::Other(part) => self.part(out, part, level, logger, text, pid),
             }
         }
-        self.parts = parts;
+        self.filled.pieces = pieces;
+    }
+
+    /// Fills in what lines of this level and logger have in common.
+    fn fill(&mut self, level: Level, logger: &str, pid: u32) {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for part in std::mem::take(&mut self.parts).into_iter() {
+            let piece = match &part {
+                Part::Field { field: Field::Message, width: 0, precision: None, .. } => Piece::Message,
+                Part::Field { field: Field::Time, width, precision: None, .. } if *width <= 0 => Piece::Time,
+                Part::Field { field: Field::Message | Field::Time | Field::ThreadName, .. } => {
+                    Piece::Other(part.clone())
+                }
+                constant => {
+                    let mut bytes = Vec::new();
+                    self.part(&mut bytes, constant, level, logger, "", pid);
+                    Piece::Bytes(bytes)
+                }
+            };
+            self.parts.push(part);
+            match (pieces.last_mut(), piece) {
+                (Some(Piece::Bytes(before)), Piece::Bytes(bytes)) => before.extend(bytes),
+                (_, piece) => pieces.push(piece),
+            }
+        }
+        self.filled = Filled { level, logger: logger.to_owned(), pid, pieces };
+    }
+
+    fn part(&mut self, out: &mut Vec<u8>, part: &Part, level: Level, logger: &str, text: &str, pid: u32) {
+        match part {
+            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Part::Field { field, width, precision, number } => {
+                let value = self.value(*field, level, logger, text, pid, *number);
+                pad(out, &value, *width, *precision);
+            }
+        }
     }
 
     fn time(&mut self, out: &mut Vec<u8>) {
@@ -85,8 +139,8 @@ impl Layout {
         }
         out.extend_from_slice(self.stamp.as_bytes());
         let millis = ((now - now.floor()) * 1000.0) as u32;
-        // Writing into a Vec cannot fail.
-        let _ = write!(out, ",{millis:03}");
+        let digit = |number: u32| b'0' + (number % 10) as u8;
+        out.extend_from_slice(&[b',', digit(millis / 100), digit(millis / 10), digit(millis)]);
     }
 
     fn value(
@@ -223,6 +277,18 @@ mod tests {
         let line = line("/var/log/f.log", &[]);
         assert_eq!(&line[19..20], ",");
         assert_eq!(&line[23..], " fail2ban.actions        [42]: NOTICE  [j2] Ban x");
+    }
+
+    #[test]
+    fn lines_do_not_inherit_from_the_line_before() {
+        let mut layout = Layout::of("STDOUT", &HashMap::from([("datetime".into(), "off".into())]), 0);
+        let mut out = Vec::new();
+        layout.line(&mut out, level::INFO, "fail2ban.filter", "a", 1);
+        layout.line(&mut out, level::ERROR, "fail2ban.filter", "b", 1);
+        layout.line(&mut out, level::ERROR, "fail2ban.jail", "c", 12);
+        let lines = "fail2ban.filter         [1]: INFO    afail2ban.filter         [1]: ERROR   bfail2ban.jail           \
+                     [12]: ERROR   c";
+        assert_eq!(String::from_utf8(out).unwrap(), lines);
     }
 
     #[test]
