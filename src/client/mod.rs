@@ -8,6 +8,7 @@
 //! - [`beautify`]: replies as text for humans,
 //! - [`dispatch`]: what the client itself does about a command,
 //! - [`start`]: starting the server and waiting for it,
+//! - [`strict`]: what `--strict` finds wrong with a configuration,
 //! - [`interactive`]: the prompt.
 
 pub mod beautify;
@@ -22,6 +23,7 @@ mod send;
 mod session;
 mod settings;
 mod start;
+mod strict;
 mod table;
 mod wait;
 

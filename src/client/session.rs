@@ -4,7 +4,7 @@
 use super::cli::{self, Id, Program};
 use super::console::{self, Console};
 use super::settings::{Dump, Settings};
-use super::wait;
+use super::{strict, wait};
 use signal_hook::iterator::Handle;
 
 use crate::config::duration::str2seconds;
@@ -158,7 +158,10 @@ impl Session {
         if self.settings.dump.is_none() && !self.settings.test {
             return Ok(None);
         }
-        let reading = self.read_config(None);
+        let mut reading = self.read_config(None);
+        if self.settings.test && self.settings.strict {
+            reading.valid &= is_flawless(reading.stream.as_ref());
+        }
         if let Some(form) = self.settings.dump {
             print_dump(reading.stream.as_ref(), form);
         }
@@ -203,6 +206,13 @@ impl Session {
 fn complain(text: &str) -> bool {
     console::print(&format!("ERROR: {text}"));
     false
+}
+
+/// Prints what `--strict` has to say; whether that is nothing.
+fn is_flawless(stream: Option<&Stream>) -> bool {
+    let complaints = stream.map(strict::complaints).unwrap_or_default();
+    complaints.iter().for_each(|complaint| console::print(complaint));
+    complaints.is_empty()
 }
 
 fn print_dump(stream: Option<&Stream>, form: Dump) {

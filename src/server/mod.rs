@@ -20,4 +20,5 @@ pub mod resolver;
 mod running;
 mod task;
 
+pub use commands::Checker;
 pub use daemon::{Configured, Start, run};

@@ -21,6 +21,7 @@ mod status;
 
 use args::Args;
 pub(super) use bans::{random, run_ignore_command};
+pub use precheck::Checker;
 pub(super) use server::Database;
 
 use super::engine::Engine;

@@ -13,22 +13,44 @@ use crate::value::{Exception, Value};
 
 /// Tries everything in a stream that can fail for itself: regexes, dates, numbers, files.
 pub(super) fn check(stream: &[Value], now: f64) -> Result<(), Exception> {
-    let mut jails: HashMap<String, Filter> = HashMap::new();
-    for command in stream {
+    let mut checker = Checker::new(now);
+    stream.iter().try_for_each(|command| checker.command(command))
+}
+
+/// Tries the commands of a stream one after another, without any server.
+pub struct Checker {
+    jails: HashMap<String, Filter>,
+    now: f64,
+}
+
+impl Checker {
+    /// `now`, Unix seconds: dates without a year are tried with its year.
+    pub fn new(now: f64) -> Self {
+        Checker { jails: HashMap::new(), now }
+    }
+
+    /// Tries one command of the stream.
+    ///
+    /// # Errors
+    /// What the server would answer.
+    pub fn command(&mut self, command: &Value) -> Result<(), Exception> {
         let words = Args(command.items().unwrap_or_default());
         match words.text(0)?.as_str() {
-            "add" => drop(jails.insert(words.text(1)?, Filter::new(None))),
+            "add" => drop(self.jails.insert(words.text(1)?, Filter::new(None))),
             verb @ ("set" | "multi-set") if words.len() > 3 => {
                 let name = words.text(1)?;
-                if let Some(filter) = jails.get_mut(&name) {
-                    check_option(filter, &words.text(2)?, words.from(3), verb == "multi-set", now)?;
+                if let Some(filter) = self.jails.get_mut(&name) {
+                    let multiple = verb == "multi-set";
+                    check_option(filter, &words.text(2)?, words.from(3), multiple, self.now)?;
                 }
             }
-            "start" if !jails.contains_key(&words.text(1)?) => return Err(unknown_jail(&words.text(1)?)),
+            "start" if !self.jails.contains_key(&words.text(1)?) => {
+                return Err(unknown_jail(&words.text(1)?));
+            }
             _ => {}
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn check_option(
