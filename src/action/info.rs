@@ -111,7 +111,7 @@ pub(super) fn family_key(address: &Address) -> FamilyKey {
 }
 
 /// The tags of one ticket in upstream's order; values come into being when first asked for.
-const TAGS: [&str; 22] = [
+pub(super) const TAGS: [&str; 22] = [
     "ip",
     "family",
     "ip-rev",

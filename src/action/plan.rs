@@ -111,10 +111,11 @@ impl<'a> Plan<'a> {
         };
         let Ok(command) = action.ticket_command(tag, info, place) else { return false };
         if command.script.is_empty() {
+            // Nothing runs, and nothing can fail: the ticket does not stand in the way of the others.
             if self.kind != Kind::Unban {
                 action.note_ban(family);
             }
-            return true;
+            return action.execute(&command, place).unwrap_or(false);
         }
         let Some((batch, line)) = recognise(&command) else { return false };
         let step = Step { ticket, action: index, line };

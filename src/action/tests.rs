@@ -1,8 +1,11 @@
 //! The actions of a jail as a whole: which commands run, in which order, and what the log says.
 
+mod control;
+mod running;
+
 use super::level::{DEBUG, INFO};
 use super::testing::{Folder, TestJail, ban_of};
-use super::{Event, JailState, Reply};
+use super::{Event, JailState, Python, Reply};
 use crate::address::Address;
 use crate::value::Value;
 
@@ -381,97 +384,4 @@ fn reload_keeps_removes_and_adds() {
         ]
     );
     assert_eq!(jail.actions.names(), ["kept", "added"]);
-}
-
-#[test]
-fn control_commands_read_and_change_properties() {
-    let mut jail = TestJail::new(INFO);
-    jail.add("a", &[("timeout", "1m")]);
-    let now = |value: Value| Reply::Now(Ok(value));
-    assert_eq!(jail.actions.get("a", "timeout", 0), now(Value::Int(60)));
-    assert_eq!(jail.actions.set("a", "name", Value::str("x"), 0), now(Value::str("x")));
-    assert_eq!(jail.actions.get("a", "actionban", 0), now(Value::str("")));
-    for (reply, text) in [
-        (jail.actions.get("a", "bantime", 0), "'CommandAction' object has no attribute 'bantime'"),
-        (jail.actions.get("b", "timeout", 0), "'Invalid Action name: b'"),
-        (jail.actions.add("a", None, 0), "Action a already exists"),
-    ] {
-        let Reply::Now(Err(error)) = reply else { panic!("{reply:?}") };
-        assert_eq!(error.message(), text);
-    }
-    let Reply::Now(Ok(names)) = jail.actions.properties("a", 0) else { panic!() };
-    assert_eq!(
-        names.to_string(),
-        "['ESCAPE_CRE', 'ESCAPE_VN_CRE', 'actionban', 'actioncheck', 'actionflush', 'actionreban', 'actionreload', \
-         'actionrepair', 'actionstart', 'actionstop', 'actionunban', 'banEpoch', 'name', 'timeout']"
-    );
-}
-
-#[test]
-fn methods_are_called_by_commands() {
-    let folder = Folder::new("method");
-    let mut jail = TestJail::new(INFO);
-    noting(&mut jail, "a", &folder, &[]);
-    assert!(jail.actions.is_method("a", "start") && !jail.actions.is_method("a", "actionstart"));
-    assert_eq!(jail.actions.call("a", "start", None, 5), Reply::Later);
-    let event = jail.events.recv().expect("an answer");
-    assert_eq!(event, Event::Reply { jail: "j".into(), token: 5, result: Ok(Value::Bool(true)) });
-    assert_eq!(done(&folder), ["a start "]);
-}
-
-#[test]
-fn much_output_does_not_block_and_time_is_limited() {
-    let mut jail = TestJail::new(DEBUG);
-    jail.add("a", &[("actionban", "yes | head -c 1000000 >&2"), ("timeout", "20")]);
-    jail.actions.ban(ban_of("192.0.2.1"));
-    assert_eq!(jail.take_log().last().unwrap(), "10 ID -- returned successfully 0");
-
-    let mut jail = TestJail::new(INFO);
-    jail.add(
-        "a",
-        &[
-            ("actionban", "trap '' TERM; sleep 30 & sleep 30; sleep 30"),
-            ("timeout", "1"),
-            ("actioncheck", "exit 1"),
-            ("actionrepair", "exit 1"),
-        ],
-    );
-    let started = std::time::Instant::now();
-    jail.actions.ban(ban_of("192.0.2.1"));
-    let log = jail.take_log();
-    assert!(started.elapsed().as_secs() < 10);
-    assert_eq!(
-        log[1..4],
-        [
-            "40 ID -- exec: trap '' TERM; sleep 30 & sleep 30; sleep 30",
-            "40 ID -- timed out after 1 seconds.",
-            "40 ID -- killed with SIGKILL (return code: -9)"
-        ]
-    );
-}
-
-#[test]
-fn a_missing_command_is_explained() {
-    let mut jail = TestJail::new(INFO);
-    jail.add("a", &[("actionstart", "no-such-command-anywhere")]);
-    jail.actions.start(JailState::default());
-    let log = jail.take_log();
-    assert!(log[1].contains("not found"), "{log:?}");
-    assert_eq!(log[2], "40 ID -- returned 127");
-    assert!(log[3].starts_with("20 HINT on 127: \"Command not found\".  Make sure that all commands in 'no-such-command-anywhere' are"));
-}
-
-#[test]
-fn slow_commands_of_one_jail_do_not_hold_up_another() {
-    let folder = Folder::new("slow");
-    let mut slow = TestJail::new(INFO);
-    slow.add("mail", &[("actionban", "sleep 3")]);
-    slow.actions.ban(ban_of("192.0.2.1"));
-    let mut quick = TestJail::new(INFO);
-    noting(&mut quick, "a", &folder, &[]);
-    let started = std::time::Instant::now();
-    quick.actions.ban(ban_of("192.0.2.1"));
-    quick.settle();
-    assert!(started.elapsed().as_secs_f64() < 2.0);
-    slow.settle();
 }
