@@ -90,9 +90,9 @@ impl TestJail {
     pub fn settle(&mut self) {
         self.actions.barrier(1);
         loop {
-            match self.events.recv_timeout(Duration::from_secs(60)).expect("the worker answers") {
-                Event::Done { token: 1, .. } => return,
-                _ => {}
+            let event = self.events.recv_timeout(Duration::from_secs(60)).expect("the worker answers");
+            if matches!(event, Event::Done { token: 1, .. }) {
+                return;
             }
         }
     }
