@@ -17,6 +17,8 @@ use super::{JailId, LineEnd, Reader};
 pub const BLOCK: usize = 64 * 1024;
 /// Lines longer than this are cut; a bound for memory.
 pub const MAX_LINE: usize = 1024 * 1024;
+/// Blocks of such a line that are looked through at a time.
+const LONG_READS: usize = 8;
 /// Bytes at the start of a file that tell whether it is still the same one.
 const HEAD: usize = 256;
 
@@ -63,8 +65,7 @@ pub struct Content {
     pub cursors: Vec<Cursor>,
     hash: String,
     head: Vec<u8>,
-    /// For a line that does not fit the buffer: up to here there is no line end.
-    scanned: u64,
+    long: Option<LongLine>,
 }
 
 /// Opens a log file for reading without ever waiting (a FIFO would).
@@ -86,7 +87,7 @@ impl Content {
             cursors: Vec::new(),
             hash: String::new(),
             head: Vec::new(),
-            scanned: 0,
+            long: None,
         };
         content.head_changed();
         content
@@ -115,7 +116,7 @@ impl Content {
         for cursor in &mut self.cursors {
             cursor.pos = 0;
         }
-        self.scanned = 0;
+        self.long = None;
         self.hash.clear();
         self.head.clear();
         self.head_changed();
@@ -124,6 +125,16 @@ impl Content {
     /// Whether `meta` and the first bytes are those of a file that only grew since the last look.
     pub fn only_grew(&mut self, meta: &Metadata) -> bool {
         meta.len() >= self.farthest() && !self.head_changed()
+    }
+
+    /// Whether an inode of another number is this very file all the same (some network file systems
+    /// change the numbers), or a faithful copy that took its place.
+    pub fn is_same(&self, file: &File, meta: &Metadata) -> bool {
+        let Some(own) = self.file.as_ref().and_then(|file| file.metadata().ok()) else { return false };
+        let mut bytes = [0; HEAD];
+        let length = file.read_at(&mut bytes, 0).unwrap_or(0);
+        let stamp = |meta: &Metadata| (meta.len(), meta.mtime(), meta.mtime_nsec());
+        stamp(&own) == stamp(meta) && !self.head.is_empty() && bytes[..length].starts_with(&self.head)
     }
 
     /// Compares the first bytes with those seen before and remembers more of them as they come.
@@ -202,7 +213,7 @@ impl Content {
         Step::End
     }
 
-    /// Looks for the end of a line of more than [`MAX_LINE`] bytes that starts at `pos`; when it is
+    /// Looks on for the end of a line of more than [`MAX_LINE`] bytes that starts at `pos`; when it is
     /// there, delivers the line's first [`MAX_LINE`] bytes, or all of it if the rest are leading NULs.
     fn long_line(
         &mut self,
@@ -214,54 +225,90 @@ impl Content {
         sink: &mut dyn FnMut(&[u8], &[Reader]),
     ) -> io::Result<Step> {
         let Some(file) = &self.file else { return Ok(Step::End) };
-        let text = if line_end == LineEnd::Byte { skip_nuls(file, pos, size, buffer)? } else { pos };
-        let mut at = self.scanned.max(text);
-        let end = loop {
-            let want = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
-            let got = file.read_at(&mut buffer[..want], at)?;
-            if let Some(length) = line_end.first(&buffer[..got]) {
-                break at + length as u64;
+        let mut long =
+            self.long.take().filter(|long| long.start == pos).unwrap_or(LongLine::at(pos, line_end));
+        for _ in 0..LONG_READS {
+            match long.read_on(file, size, line_end, buffer)? {
+                Some(end) if end > pos => {
+                    let text = long.text.unwrap_or(pos);
+                    let length = ((end - text) as usize).min(buffer.len());
+                    file.read_exact_at(&mut buffer[..length], text)?;
+                    line_end.terminate(&mut buffer[..length]);
+                    self.deliver(pos, end, &buffer[..length], readers, sink);
+                    return Ok(Step::Read(length));
+                }
+                Some(_) => {
+                    self.long = Some(long);
+                    return Ok(self.reached_end());
+                }
+                None => {}
             }
-            let whole = got - got % 4;
-            let written = memchr_rnot_nul(&buffer[..whole]);
-            self.scanned = self.scanned.max(at + (written - written % 4) as u64);
-            if got < buffer.len() {
-                return Ok(self.reached_end());
-            }
-            at += whole as u64;
-        };
-        self.scanned = 0;
-        let length = ((end - text) as usize).min(buffer.len());
-        file.read_exact_at(&mut buffer[..length], text)?;
-        line_end.terminate(&mut buffer[..length]);
-        self.deliver(pos, end, &buffer[..length], readers, sink);
-        Ok(Step::Read(length))
+        }
+        self.long = Some(long);
+        Ok(Step::Read(LONG_READS * buffer.len()))
     }
 }
 
-/// Length without NULs at the end.
-fn memchr_rnot_nul(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|&b| b != 0).map_or(0, |at| at + 1)
+/// How far a line that does not fit the buffer has been looked through.
+#[derive(Clone, Copy, Debug)]
+struct LongLine {
+    start: u64,
+    /// First byte that is not a leading NUL.
+    text: Option<u64>,
+    /// Up to here there is no line end. NULs at the end of the file do not count: a writer that
+    /// allocates space in advance fills them in later.
+    scanned: u64,
+    /// Where to read on.
+    at: u64,
 }
 
-/// The first offset at or after `pos` that holds something else than NUL, jumping over holes.
-fn skip_nuls(file: &File, mut pos: u64, size: u64, buffer: &mut [u8]) -> io::Result<u64> {
-    while pos < size {
-        pos = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(pos)) {
-            Ok(data) => data,
-            Err(rustix::io::Errno::NXIO) => return Ok(size),
-            Err(_) => pos,
-        };
-        let got = file.read_at(buffer, pos)?;
-        if let Some(at) = buffer[..got].iter().position(|&b| b != 0) {
-            return Ok(pos + at as u64);
+impl LongLine {
+    fn at(start: u64, line_end: LineEnd) -> LongLine {
+        let text = (line_end != LineEnd::Byte).then_some(start);
+        LongLine { start, text, scanned: start, at: start }
+    }
+
+    /// Reads one more block. `Some`: the end of the line, or its start if the file ends before.
+    fn read_on(
+        &mut self,
+        file: &File,
+        size: u64,
+        line_end: LineEnd,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<u64>> {
+        if self.text.is_none() {
+            self.at = data_after(file, self.at, size);
         }
+        let want = usize::try_from(size.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buffer.len());
+        let got = file.read_at(&mut buffer[..want], self.at)?;
         if got == 0 {
-            break;
+            self.at = self.scanned;
+            return Ok(Some(self.start));
         }
-        pos += got as u64;
+        if self.text.is_none() {
+            self.text = buffer[..got].iter().position(|&b| b != 0).map(|first| self.at + first as u64);
+        }
+        if let Some(length) = line_end.first(&buffer[..got]) {
+            return Ok(Some(self.at + length as u64));
+        }
+        // Whole characters only, unless these are the last bytes.
+        let whole = if got < 4 { got } else { got - got % 4 };
+        let written = buffer[..whole].iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+        if written > 0 {
+            self.scanned = self.at + (written - written % 4) as u64;
+        }
+        self.at += whole as u64;
+        Ok(None)
     }
-    Ok(size)
+}
+
+/// The next offset that is not in a hole of the file.
+fn data_after(file: &File, at: u64, size: u64) -> u64 {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+        Ok(data) => data,
+        Err(rustix::io::Errno::NXIO) => size,
+        Err(_) => at,
+    }
 }
 
 /// SHA-1 of a file's first line with its end; empty if the line is incomplete (or longer than [`MAX_LINE`]).

@@ -284,6 +284,9 @@ impl Files {
                 break;
             }
         }
+        if self.queue.is_empty() && self.buffer.len() > BLOCK {
+            self.buffer = Vec::new();
+        }
         !self.queue.is_empty()
     }
 
@@ -373,6 +376,7 @@ impl Files {
             file.look(key, &mut self.watcher, now)
         });
         file.start_polling(now);
+        file.expire(key, &mut self.watcher, now);
         match found {
             Ok(found) => self.report(key, found, book),
             Err(error) => self.report(key, Found::Failed(error), book),
@@ -447,6 +451,7 @@ impl Files {
         let more = file.recheck;
         match done {
             Ok((end, found)) => {
+                file.complained = false;
                 if let Some(found) = found {
                     self.report(key, found, book);
                 }
@@ -455,7 +460,9 @@ impl Files {
             Err(error) => {
                 // A stale handle of a network file system: the name is looked up again with the next change.
                 file.close(key, &mut self.watcher);
-                self.report(key, Found::Failed(error), book);
+                if !std::mem::replace(&mut file.complained, true) {
+                    self.report(key, Found::Failed(error), book);
+                }
                 (read, false)
             }
         }

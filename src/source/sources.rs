@@ -166,8 +166,7 @@ impl Sources {
     /// How long the engine may wait for the descriptor; `None` if nothing is due at any time.
     pub fn next_timeout(&self, now: f64) -> Option<Duration> {
         let now = now + self.book.ahead();
-        let kernel = self.kernel.more().then_some(0.0);
-        let due = [self.files.due_in(now), self.journals.due_in(now, &self.book), kernel];
+        let due = [self.files.due_in(now), self.journals.due_in(now, &self.book), self.kernel.due_in(now)];
         let due = due.into_iter().flatten().min_by(f64::total_cmp)?;
         Some(Duration::from_secs_f64(due.clamp(0.0, 3600.0)))
     }
@@ -180,7 +179,7 @@ impl Sources {
         let files = self.files.process(&mut self.book, sink);
         self.poll_watcher();
         let journals = self.journals.process(&self.poll, &mut self.book, sink);
-        let kernel = self.kernel.process(&mut self.book, sink);
+        let kernel = self.kernel.process(&self.poll, &mut self.book, sink);
         files || journals || kernel
     }
 

@@ -54,6 +54,8 @@ pub struct Tailed {
     pub waiting: Vec<Waiting>,
     /// Unix seconds at which it was noticed that there is something to read.
     pub arrived: f64,
+    /// A failure to read was told, and nothing was read since.
+    pub complained: bool,
     /// In the queue of files to serve.
     pub queued: bool,
     /// The name is to be looked up.
@@ -83,6 +85,7 @@ impl Tailed {
             now: Content::new(file, meta),
             waiting: Vec::new(),
             arrived: 0.0,
+            complained: false,
             queued: false,
             recheck: true,
             due: None,
@@ -121,11 +124,20 @@ impl Tailed {
             self.watch_content(key, watcher)?;
             return Ok(if back { Found::Back } else { Found::Same });
         }
+        if self.now.is_same(&file, &meta) {
+            release(key, watcher, self.now.watch.take());
+            (self.now.id, self.now.file) = (Id::of(&meta), Some(file));
+            self.watch_content(key, watcher)?;
+            return Ok(Found::Same);
+        }
         let new = match self.old.iter().position(|(old, _)| old.id == Id::of(&meta)) {
             // Renamed back: it goes on where it was.
             Some(at) => self.old.remove(at).map(|(old, _)| old).unwrap_or_else(|| Content::new(file, &meta)),
             None => Content::new(file, &meta),
         };
+        if !held {
+            release(key, watcher, self.now.watch.take());
+        }
         let found = self.replace(new, &meta, now);
         self.watch_content(key, watcher)?;
         Ok(found)

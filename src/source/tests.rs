@@ -158,6 +158,36 @@ fn a_hole_left_by_truncation_is_skipped() {
 }
 
 #[test]
+fn space_allocated_in_advance_is_filled_in_later() {
+    let dir = Dir::new("allocated");
+    let path = dir.file("log", vec![0; 5 << 20]);
+    let mut run = Run::new();
+    run.add(A, &path, false);
+    assert!(run.lines().is_empty());
+    let writer = OpenOptions::new().write(true).open(&path).unwrap();
+    writer.write_at(b"one\ntw", 0).unwrap();
+    assert_eq!(run.lines(), ["1o: one"]);
+    writer.write_at(b"o\nthree\n", 6).unwrap();
+    assert_eq!(run.lines(), ["1o: two", "1o: three"]);
+}
+
+#[test]
+fn a_faithful_copy_in_its_place_is_not_read_again() {
+    let dir = Dir::new("copy");
+    let path = dir.file("log", "one\n");
+    let mut run = Run::new();
+    run.add(A, &path, false);
+    run.lines();
+    let copy = dir.file("copy", "one\n");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    File::options().write(true).open(&copy).unwrap().set_modified(time).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    assert!(run.lines().is_empty());
+    append(&path, "two\n");
+    assert_eq!(run.lines(), ["1o: two"]);
+}
+
+#[test]
 fn lines_of_two_byte_characters() {
     // U+0A05 and U+050A contain the byte 0x0A, the latter in front of a zero byte of the next character.
     let text = "ਅĀ one\nԊ\u{100} two\n";

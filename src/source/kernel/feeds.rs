@@ -62,25 +62,23 @@ impl Kind {
         }
     }
 
-    fn open(self) -> Result<Source, Error> {
-        let opened = match self {
+    fn open(self) -> io::Result<Source> {
+        match self {
             Kind::Kmsg => Kmsg::open().map(Source::Kmsg),
             Kind::Nflog(group) => Nflog::open(group).map(Source::Nflog),
-        };
-        opened.map_err(|error| Error::Source(self.reason(&error)))
+        }
     }
 
     fn reason(self, error: &io::Error) -> String {
-        match (self, error.raw_os_error()) {
-            (Kind::Kmsg, _) => format!("Unable to read /dev/kmsg: {error}"),
-            (Kind::Nflog(group), Some(libc::EBUSY)) => {
-                format!("Unable to listen to nflog group {group}: another program does")
+        let Kind::Nflog(group) = self else { return format!("Unable to read /dev/kmsg: {error}") };
+        let why = match error.raw_os_error() {
+            Some(libc::EPERM | libc::EBUSY) => {
+                "another program listens to it already, or CAP_NET_ADMIN is missing"
             }
-            (Kind::Nflog(group), Some(libc::EPROTONOSUPPORT | libc::EINVAL | libc::ENOENT)) => {
-                format!("Unable to listen to nflog group {group}: this kernel has no nfnetlink_log ({error})")
-            }
-            (Kind::Nflog(group), _) => format!("Unable to listen to nflog group {group}: {error}"),
-        }
+            Some(libc::EPROTONOSUPPORT | libc::EINVAL | libc::ENOENT) => "this kernel has no nfnetlink_log",
+            _ => "",
+        };
+        format!("Unable to listen to nflog group {group}: {why} ({error})")
     }
 }
 
@@ -106,8 +104,10 @@ struct Member {
 #[derive(Debug)]
 struct Feed {
     kind: Kind,
-    source: Source,
-    polled: bool,
+    /// `None` until it could be opened.
+    source: Option<Source>,
+    /// When opening is tried again.
+    retry_at: Option<f64>,
     members: Vec<Member>,
     /// There may be something to read.
     more: bool,
@@ -156,24 +156,13 @@ impl Feeds {
         stored: Option<&Stored>,
     ) -> Result<bool, Error> {
         let Some(kind) = Kind::parse(backend, options)? else { return Ok(false) };
-        let at = match self.feeds.iter().position(|feed| feed.kind == kind) {
-            Some(at) => at,
-            None => {
-                let source = kind.open()?;
-                let (members, told_lost, tell_at) = Default::default();
-                self.feeds.push(Feed {
-                    kind,
-                    source,
-                    polled: false,
-                    members,
-                    more: false,
-                    live: u64::MAX,
-                    told_lost,
-                    tell_at,
-                });
-                self.feeds.len() - 1
-            }
-        };
+        let known = self.feeds.iter().position(|feed| feed.kind == kind);
+        let at = known.unwrap_or_else(|| {
+            let (members, told_lost, tell_at) = Default::default();
+            let (source, retry_at, more, live) = (None, None, false, u64::MAX);
+            self.feeds.push(Feed { kind, source, retry_at, members, more, live, told_lost, tell_at });
+            self.feeds.len() - 1
+        });
         self.feeds[at].members.push(Member {
             reader: Reader { jail, in_operation: false },
             started: false,
@@ -201,9 +190,9 @@ impl Feeds {
                 member.next = number.map_or(0, |number: u64| number + 1);
                 member.from = if number.is_none() { from.max(*time) } else { from };
             }
-            feed.rewind(book);
-            if !feed.polled {
-                feed.polled = add_to_poll(poll, &*feed).is_ok();
+            match feed.source {
+                Some(_) => feed.rewind(book),
+                None => feed.open(poll, book),
             }
         }
     }
@@ -239,38 +228,61 @@ impl Feeds {
         changed
     }
 
-    /// Whether something is known to be unread.
-    pub fn more(&self) -> bool {
-        self.feeds.iter().any(|feed| feed.more)
+    /// Seconds until something is due; 0 if something is known to be unread.
+    pub fn due_in(&self, now: f64) -> Option<f64> {
+        let due = |feed: &Feed| if feed.more { Some(0.0) } else { Some((feed.retry_at? - now).max(0.0)) };
+        self.feeds.iter().filter_map(due).min_by(f64::total_cmp)
     }
 
     /// Delivers what has come; true if there is more.
-    pub fn process(&mut self, book: &mut Book, sink: &mut dyn FnMut(Event<'_>)) -> bool {
+    pub fn process(&mut self, poll: &OwnedFd, book: &mut Book, sink: &mut dyn FnMut(Event<'_>)) -> bool {
         for feed in &mut self.feeds {
+            if feed.retry_at.is_some_and(|at| at <= book.now) {
+                feed.open(poll, book);
+            }
             let result = match &mut feed.source {
-                Source::Kmsg(_) => feed.read_kmsg(&mut self.scratch, &self.boot, book, sink),
-                Source::Nflog(_) => feed.read_nflog(&mut self.scratch, book, sink),
+                Some(Source::Kmsg(_)) => feed.read_kmsg(&mut self.scratch, &self.boot, book, sink),
+                Some(Source::Nflog(_)) => feed.read_nflog(&mut self.scratch, book, sink),
+                None => continue,
             };
             if let Err(error) = result {
-                feed.more = false;
-                let text = feed.kind.reason(&error);
-                feed.members
-                    .iter()
-                    .for_each(|m| book.say(ERROR, feed.kind.logger(), Some(m.reader.jail), text.clone()));
+                feed.failed(&error, book);
             }
             feed.tell_lost(book);
         }
-        self.more()
+        self.feeds.iter().any(|feed| feed.more)
     }
 }
 
 impl Feed {
+    fn open(&mut self, poll: &OwnedFd, book: &mut Book) {
+        self.retry_at = None;
+        let opened = self.kind.open().and_then(|source| {
+            add_to_poll(poll, &source)?;
+            Ok(source)
+        });
+        match opened {
+            Ok(source) => {
+                (self.source, self.more, self.told_lost) = (Some(source), true, 0);
+            }
+            Err(error) => self.failed(&error, book),
+        }
+    }
+
+    /// Tells the jails, and tries again later.
+    fn failed(&mut self, error: &io::Error, book: &mut Book) {
+        (self.source, self.more, self.retry_at) = (None, false, Some(book.now + QUIET));
+        for member in self.members.iter().filter(|member| member.started) {
+            book.say(ERROR, self.kind.logger(), Some(member.reader.jail), self.kind.reason(error));
+        }
+    }
+
     /// Reads again what the kernel still has, for jails that have not seen all of it.
     fn rewind(&mut self, book: &mut Book) {
-        self.more = true;
-        if let Source::Kmsg(kmsg) = &mut self.source {
+        self.more = self.source.is_some();
+        if let Some(Source::Kmsg(kmsg)) = &mut self.source {
             if let Err(error) = kmsg.rewind() {
-                book.say(ERROR, self.kind.logger(), None, self.kind.reason(&error));
+                self.failed(&error, book);
             }
         }
     }
@@ -283,7 +295,7 @@ impl Feed {
         sink: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<()> {
         let now = book.now - book.ahead();
-        let Source::Kmsg(kmsg) = &mut self.source else { return Ok(()) };
+        let Some(Source::Kmsg(kmsg)) = &mut self.source else { return Ok(()) };
         let booted = now - monotonic();
         for _ in 0..BUDGET {
             let Some(record) = kmsg.next()? else {
@@ -319,7 +331,7 @@ impl Feed {
     ) -> io::Result<()> {
         let now = book.now - book.ahead();
         operate(&mut self.members, self.kind, book);
-        let Source::Nflog(nflog) = &mut self.source else { return Ok(()) };
+        let Some(Source::Nflog(nflog)) = &mut self.source else { return Ok(()) };
         let members = &mut self.members;
         for _ in 0..BUDGET {
             self.more = nflog.read(&mut |record| {
@@ -340,8 +352,9 @@ impl Feed {
     /// Counts messages that the kernel dropped, and says so from time to time.
     fn tell_lost(&mut self, book: &mut Book) {
         let lost = match &self.source {
-            Source::Kmsg(kmsg) => kmsg.lost,
-            Source::Nflog(nflog) => nflog.lost,
+            Some(Source::Kmsg(kmsg)) => kmsg.lost,
+            Some(Source::Nflog(nflog)) => nflog.lost,
+            None => return,
         };
         for member in &self.members {
             book.jails.entry(member.reader.jail).or_default().stats.lost = lost;
@@ -359,9 +372,9 @@ impl Feed {
     }
 }
 
-impl std::os::fd::AsFd for Feed {
+impl std::os::fd::AsFd for Source {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        match &self.source {
+        match self {
             Source::Kmsg(kmsg) => kmsg.as_fd(),
             Source::Nflog(nflog) => nflog.as_fd(),
         }
