@@ -16,6 +16,8 @@ use crate::value::Value;
 const UNSENT_LIMIT: usize = 256 << 20;
 /// At most this much is read from one connection before the others get their turn.
 const READ_TURN: usize = 1 << 20;
+/// Nothing more is read from a client that has so many requests unanswered.
+const PENDING_LIMIT: usize = 64;
 
 /// Why the server cannot listen.
 #[derive(Debug)]
@@ -140,16 +142,26 @@ pub struct Connection {
     frames: Frames,
     unsent: Vec<u8>,
     sent: usize,
+    /// Requests that were read and not answered yet.
+    pending: usize,
     /// The client said goodbye: to be closed when all replies are sent.
     closing: bool,
 }
 
 impl Connection {
     fn new(stream: UnixStream) -> Self {
-        Connection { stream, frames: Frames::default(), unsent: Vec::new(), sent: 0, closing: false }
+        Connection {
+            stream,
+            frames: Frames::default(),
+            unsent: Vec::new(),
+            sent: 0,
+            pending: 0,
+            closing: false,
+        }
     }
 
-    /// For polling: readable always, writable when [`Self::wants_write`].
+    /// For polling: readable when [`Self::wants_read`], writable when [`Self::wants_write`]; not at all otherwise,
+    /// because a peer that hung up would be reported again and again.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
@@ -157,6 +169,12 @@ impl Connection {
     /// Reads what has arrived and returns the complete requests in their order. `Err` when the connection is
     /// over and nothing more is to be answered.
     pub fn read_ready(&mut self) -> Result<Vec<Request>, Closed> {
+        if self.is_finished() {
+            return Err(Closed::ByPeer);
+        }
+        if !self.wants_read() {
+            return Ok(Vec::new());
+        }
         let ended = self.fill()?;
         let mut requests = Vec::new();
         while let Some(frame) = self.frames.next_frame() {
@@ -169,7 +187,8 @@ impl Connection {
             }
         }
         self.closing |= ended;
-        if self.is_finished() && requests.is_empty() { Err(Closed::ByPeer) } else { Ok(requests) }
+        self.pending += requests.len();
+        if self.is_finished() { Err(Closed::ByPeer) } else { Ok(requests) }
     }
 
     /// Reads into the frame buffer; true at the end of the stream.
@@ -191,8 +210,9 @@ impl Connection {
         Ok(false)
     }
 
-    /// Queues a reply and sends as much as the socket takes; the rest goes out in [`Self::write_ready`].
+    /// Queues the reply to a request and sends as much as the socket takes; the rest goes out in [`Self::write_ready`].
     pub fn send(&mut self, reply: &Value) -> Result<(), Closed> {
+        self.pending = self.pending.saturating_sub(1);
         self.unsent.extend(pickle::dumps(reply));
         self.unsent.extend_from_slice(END);
         if self.unsent.len() - self.sent > UNSENT_LIMIT {
@@ -221,6 +241,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether requests are to be read.
+    pub fn wants_read(&self) -> bool {
+        !self.closing && self.pending < PENDING_LIMIT
+    }
+
     /// Whether replies wait for the socket to become writable.
     pub fn wants_write(&self) -> bool {
         self.sent < self.unsent.len()
@@ -228,7 +253,7 @@ impl Connection {
 
     /// Whether the client has said goodbye and has got everything: drop the connection.
     pub fn is_finished(&self) -> bool {
-        self.closing && !self.wants_write()
+        self.closing && self.pending == 0 && !self.wants_write()
     }
 }
 
@@ -314,12 +339,16 @@ mod tests {
         connection.send(&"pong".into()).unwrap();
         connection.send_unreadable(&reason).unwrap();
         client.write_all(&[CLOSE, END].concat()).unwrap();
+        assert_eq!(connection.read_ready(), Ok(vec![]));
+        connection.send(&"late".into()).unwrap();
+        assert!(connection.is_finished());
         assert_eq!(connection.read_ready(), Err(Closed::ByPeer));
         drop(connection);
         let mut received = Vec::new();
         client.read_to_end(&mut received).unwrap();
         let error = Value::str("ERROR: invalid load key, '?'.");
-        let expected = [pickle::dumps(&"pong".into()), END.to_vec(), pickle::dumps(&error), END.to_vec()];
+        let replies = ["pong".into(), error, "late".into()];
+        let expected = replies.map(|reply| [pickle::dumps(&reply), END.to_vec()].concat());
         assert_eq!(received, expected.concat());
     }
 
@@ -355,7 +384,22 @@ mod tests {
         drop(client);
         // What it asked before is still answered, as far as anybody can.
         assert_eq!(connection.read_ready().map(|requests| requests.len()), Ok(1));
-        assert!(connection.is_finished());
+        assert!(!connection.is_finished() && !connection.wants_read());
         assert!(connection.send(&"pong".into()).is_err());
+    }
+
+    #[test]
+    fn a_client_that_only_asks_is_made_to_wait() {
+        let folder = Folder::new("flood");
+        let path = folder.socket();
+        let listener = Listener::bind(&path, false).unwrap();
+        let (mut client, mut connection) = pair(&listener, &path);
+        client.write_all(&message(&["ping"]).repeat(PENDING_LIMIT)).unwrap();
+        assert_eq!(connection.read_ready().map(|requests| requests.len()), Ok(PENDING_LIMIT));
+        client.write_all(&message(&["ping"])).unwrap();
+        assert!(!connection.wants_read());
+        assert_eq!(connection.read_ready(), Ok(vec![]));
+        connection.send(&"pong".into()).unwrap();
+        assert_eq!(connection.read_ready().map(|requests| requests.len()), Ok(1));
     }
 }

@@ -56,7 +56,7 @@ pub fn run(start: Start, stream: Option<Value>) -> Result<(), String> {
     open_log(&start)?;
     let log = |text: &str| logging::write_now(level::INFO, "fail2ban.server", text);
     log(&"-".repeat(50));
-    log(&format!("Starting Fail2ban v{}", crate::UPSTREAM_VERSION));
+    log(&format!("Starting Fail2ban v{}", crate::version::reported()));
     if !start.foreground {
         log("Daemon started");
     }

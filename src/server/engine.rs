@@ -35,6 +35,11 @@ const CLEANUP_INTERVAL: f64 = 5.0;
 /// Bans that end in one round, at most.
 const UNBANS_PER_ROUND: usize = 10_000;
 
+/// Clients that are served at once; more wait in the socket's queue.
+const CONNECTIONS: usize = 256;
+/// Time without new clients after accepting one failed, seconds.
+const ACCEPT_PAUSE: f64 = 1.0;
+
 /// Something to be done at a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
@@ -56,6 +61,7 @@ pub(super) struct Engine {
     listener: Option<Listener>,
     connections: HashMap<u64, Connection>,
     next_connection: u64,
+    accept_after: f64,
     tasks: VecDeque<Task>,
     pub(super) task: Option<Task>,
     next_token: u64,
@@ -92,6 +98,7 @@ impl Engine {
             listener: Some(listener),
             connections: HashMap::new(),
             next_connection: 0,
+            accept_after: now,
             tasks: VecDeque::new(),
             task: None,
             next_token: 0,
@@ -167,12 +174,16 @@ impl Engine {
             PollFd::from_borrowed_fd(sources, PollFlags::IN),
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
         ];
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = self.listener.as_ref().filter(|_| self.accepts()) {
             fds.push(PollFd::from_borrowed_fd(listener.fd(), PollFlags::IN));
         }
         for connection in self.connections.values() {
-            let write = if connection.wants_write() { PollFlags::OUT } else { PollFlags::empty() };
-            fds.push(PollFd::from_borrowed_fd(connection.fd(), PollFlags::IN | write));
+            let mut wanted = PollFlags::empty();
+            wanted.set(PollFlags::IN, connection.wants_read());
+            wanted.set(PollFlags::OUT, connection.wants_write());
+            if !wanted.is_empty() {
+                fds.push(PollFd::from_borrowed_fd(connection.fd(), wanted));
+            }
         }
         // An interrupted wait is one that is over.
         let _ = poll(&mut fds, timeout.as_ref());
@@ -189,6 +200,9 @@ impl Engine {
         }
         if self.unsaved {
             at(Some(self.next_save));
+        }
+        if self.accept_after > self.now {
+            at(Some(self.accept_after));
         }
         match &self.task {
             Some(task) if task.awaited.is_empty() => at(Some(task.not_before)),
@@ -425,10 +439,7 @@ impl Engine {
         if !ready {
             return;
         }
-        while let Some(Ok(Some(connection))) = self.listener.as_ref().map(Listener::accept) {
-            self.next_connection += 1;
-            self.connections.insert(self.next_connection, connection);
-        }
+        self.accept();
         let mut requests = Vec::new();
         self.connections.retain(|id, connection| {
             if connection.wants_write() && connection.write_ready().is_err() {
@@ -455,6 +466,30 @@ impl Engine {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Whether new clients are let in.
+    fn accepts(&self) -> bool {
+        self.connections.len() < CONNECTIONS && self.now >= self.accept_after
+    }
+
+    fn accept(&mut self) {
+        while self.accepts() {
+            match self.listener.as_ref().map(Listener::accept) {
+                Some(Ok(Some(connection))) => {
+                    self.next_connection += 1;
+                    self.connections.insert(self.next_connection, connection);
+                }
+                Some(Err(error)) => {
+                    // Probably too many open files: the client stays in the queue, and asking at once again
+                    // would only be told the same.
+                    let text = format!("Accept socket error: {error}");
+                    logging::write(level::WARNING, "fail2ban.asyncserver", &text);
+                    self.accept_after = self.now + ACCEPT_PAUSE;
+                }
+                _ => return,
             }
         }
     }

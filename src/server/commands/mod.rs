@@ -94,7 +94,7 @@ impl Engine {
             "get" => self.get(args),
             "status" => self.status(args),
             "stats" | "statistic" | "statistics" => Ok(self.status_of_all("stats")),
-            "version" => Ok(crate::UPSTREAM_VERSION.into()),
+            "version" => Ok(crate::version::reported().into()),
             "config-error" => {
                 logging::write(level::ERROR, "fail2ban.transmitter", &args.text(0)?);
                 Ok(Value::None)

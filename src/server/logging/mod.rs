@@ -195,7 +195,7 @@ impl Log {
         let changed = state.target_text.replace(name).is_some();
         drop(state);
         if changed {
-            let version = crate::UPSTREAM_VERSION;
+            let version = crate::version::reported();
             write(level::INFO, "fail2ban.server", &format!("Start Fail2ban v{version}"));
             let text = format!("Changed logging target to {shown} for Fail2ban v{version}");
             write(level::INFO, "fail2ban.server", &text);
