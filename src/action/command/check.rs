@@ -2,6 +2,7 @@
 //! because a banned host goes on (trap 5).
 
 use super::{CommandAction, Place, STARTED};
+use crate::action::ACTIONS;
 use crate::action::host::level;
 use crate::action::info::FamilyKey;
 use crate::value::Exception;
@@ -56,8 +57,8 @@ impl CommandAction {
         if check.script.is_empty() || self.execute(&check, place)? {
             return Ok(Check::Sane);
         }
-        if let Some(text) = self.refusal(purpose) {
-            place.host.log(level::ERROR, LOGGER, text);
+        if let Some((logger, text)) = self.refusal(purpose) {
+            place.host.log(level::ERROR, logger, text);
             return Ok(Check::Refused);
         }
         place.host.log(level::ERROR, LOGGER, "Invariant check failed. Trying to restore a sane environment");
@@ -72,15 +73,15 @@ impl CommandAction {
         Ok(Check::Sane)
     }
 
-    /// Why something broken is not repaired for this purpose.
-    fn refusal(&self, purpose: Purpose) -> Option<&'static str> {
+    /// Why something broken is not repaired for this purpose, and who says so.
+    fn refusal(&self, purpose: Purpose) -> Option<(&'static str, &'static str)> {
         if self.properties.is_set("actionrepair_on_unban") {
             return None;
         }
         match purpose {
             Purpose::Any => None,
-            Purpose::Unban => Some("Invariant check failed. Unban is impossible."),
-            Purpose::FlushAtStop => Some("Invariant check failed. Flush is impossible."),
+            Purpose::Unban => Some((LOGGER, "Invariant check failed. Unban is impossible.")),
+            Purpose::FlushAtStop => Some((ACTIONS, "Invariant check failed. Flush is impossible.")),
         }
     }
 
