@@ -131,7 +131,7 @@ impl Engine {
         if let Kind::Entries(source) = kind {
             let options: Vec<(String, String)> =
                 options.iter().map(|(key, value)| (key.clone(), value.to_text())).collect();
-            let stored = self.stored_time(name);
+            let stored = self.stored_time(name, source);
             self.sources.add_entries(id, source, &options, stored.as_ref()).map_err(|error| {
                 log(
                     level::ERROR,
@@ -146,9 +146,12 @@ impl Engine {
         Ok(kind)
     }
 
-    fn stored_time(&self, name: &str) -> Option<Stored> {
-        let time = self.store.as_ref()?.journal_position(name, JOURNAL)?;
-        Some(Stored { hash: None, mark: Mark::Time(time) })
+    /// Up to where a jail has read a source without files, last time.
+    fn stored_time(&self, name: &str, source: &str) -> Option<Stored> {
+        let store = self.store.as_ref()?;
+        let path = if source == "systemd" { JOURNAL } else { source };
+        let (hash, _) = store.log_position(name, path)?;
+        Some(Stored { hash, mark: Mark::Time(store.journal_position(name, path)?) })
     }
 
     /// `start JAIL`.
