@@ -140,6 +140,12 @@ impl Filter {
     }
 
     fn candidates_of(&mut self, text: &str, candidates: &mut Vec<usize>) {
+        if self.failregex.len() <= 1 {
+            // A single regex looks for its literals itself.
+            candidates.clear();
+            candidates.extend(0..self.failregex.len());
+            return;
+        }
         let failregex = &self.failregex;
         let set = self.prefilter.get_or_insert_with(|| {
             let regexes: Vec<_> = failregex.iter().map(|regex| regex.regex().clone()).collect();

@@ -3,6 +3,9 @@
 //!
 //! - `daemon` – becoming one, and ending: process, pid file, signals
 //! - `engine` – the loop: wait, read, decide, act
+//! - `feed` – from the sources to the jails
+//! - `effects` – from the jails to actions, database and timers
+//! - `clients` – connections and their commands
 //! - `running` – a jail with its actions, and how bans look to actions and database
 //! - `task` – control commands one after another, also those that take time
 //! - `commands` – what each control command does
@@ -11,9 +14,12 @@
 
 pub mod logging;
 
+mod clients;
 mod commands;
 mod daemon;
+mod effects;
 mod engine;
+mod feed;
 mod host;
 mod message;
 pub mod resolver;

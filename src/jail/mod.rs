@@ -1,0 +1,161 @@
+//! One jail: lines in, effects out (COMPAT §5, §7).
+//!
+//! A jail decides and remembers; it does nothing itself. What is to be done (log, ban, ask the database,
+//! look up a name) comes out as [`Effect`]s in order.
+//!
+//! - `effect` – what comes out
+//! - `pending` – a failure on its way: names to look up, ignore lists, `ignorecommand`
+//! - `banning` – counted, and banned or not
+//! - `increment` – hosts that were banned before
+
+mod banning;
+mod effect;
+mod increment;
+mod pending;
+
+use std::collections::VecDeque;
+
+use crate::address::Address;
+use crate::bans::{Ban, Bans};
+use crate::date::Stamp;
+use crate::failures::Failures;
+use crate::filter::ignore::{Ignore, Known};
+use crate::filter::{Failure, Filter, Id, Note};
+use crate::level::{self, Level};
+use crate::value::Exception;
+
+pub use effect::{Effect, Question};
+pub use increment::Increment;
+use pending::Origin;
+pub use pending::Pending;
+
+/// Name, rules and state of one jail.
+pub struct Jail {
+    pub name: String,
+    pub filter: Filter,
+    pub failures: Failures,
+    pub bans: Bans,
+    pub ignore: Ignore,
+    pub increment: Increment,
+    /// Whether there is a database to remember bans in.
+    pub remembers: bool,
+    /// Failures that wait for an answer, in order; the first is the one that waits.
+    waiting: VecDeque<Pending>,
+    asked_command: bool,
+    found: Vec<Failure>,
+    notes: Vec<Note>,
+}
+
+impl Jail {
+    pub fn new(name: &str, filter: Filter) -> Self {
+        Jail {
+            name: name.to_owned(),
+            filter,
+            failures: Failures::default(),
+            bans: Bans::default(),
+            ignore: Ignore::default(),
+            increment: Increment::default(),
+            remembers: false,
+            waiting: VecDeque::new(),
+            asked_command: false,
+            found: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn log(&self, out: &mut Vec<Effect>, level: Level, logger: &'static str, text: String) {
+        out.push(Effect::Log { level, logger, text: format!("[{}] {text}", self.name) });
+    }
+
+    /// Searches one line of a log. The error is the exception that upstream would log for it.
+    pub fn line(
+        &mut self,
+        line: &str,
+        now: f64,
+        known: &mut dyn Known,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Exception> {
+        let mut found = std::mem::take(&mut self.found);
+        let mut notes = std::mem::take(&mut self.notes);
+        let asks = self.ignore.has_command() || self.ignore.cache.is_some();
+        let failures = &self.failures;
+        let wants_groups = |id: &Address| asks || failures.get(id).is_none();
+        let result = self.filter.process_line_for(line, now, &wants_groups, &mut found, &mut notes);
+        self.take_results(&mut found, &mut notes, now, known, out);
+        self.found = found;
+        self.notes = notes;
+        result
+    }
+
+    /// Searches one entry whose time is known.
+    pub fn entry(
+        &mut self,
+        entry: crate::filter::Dated<'_>,
+        now: f64,
+        known: &mut dyn Known,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut found = std::mem::take(&mut self.found);
+        let mut notes = std::mem::take(&mut self.notes);
+        self.filter.process_dated(entry, now, &mut found, &mut notes);
+        self.take_results(&mut found, &mut notes, now, known, out);
+        self.found = found;
+        self.notes = notes;
+    }
+
+    fn take_results(
+        &mut self,
+        found: &mut Vec<Failure>,
+        notes: &mut Vec<Note>,
+        now: f64,
+        known: &mut dyn Known,
+        out: &mut Vec<Effect>,
+    ) {
+        for note in notes.drain(..) {
+            match note {
+                Note::Log { level, jail: true, text } => self.log(out, level, "fail2ban.filter", text),
+                Note::Log { level, jail: false, text } => {
+                    out.push(Effect::Log { level, logger: "fail2ban.filter", text });
+                }
+                Note::Dates(text) => {
+                    out.push(Effect::Log { level: level::INFO, logger: "fail2ban.datedetector", text });
+                }
+                Note::Ignored(_) => {}
+            }
+        }
+        for failure in found.drain(..) {
+            let time = failure.time.map_or(now, Stamp::seconds).min(now);
+            let (id, data, matches) = (failure.id, failure.data, failure.matches);
+            let pending = Pending { id, time, data, matches, origin: Origin::Line, command: None };
+            self.receive(pending, now, known, out);
+        }
+    }
+
+    /// `set JAIL attempt ID LINES…`: as if these lines had matched. False if it is ignored, as far as that is
+    /// known without waiting.
+    pub fn attempt(
+        &mut self,
+        id: Address,
+        lines: Vec<String>,
+        now: f64,
+        known: &mut dyn Known,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let before = self.failures.total();
+        let origin = Origin::Attempt(lines.len().max(1) as i64);
+        let matches = lines.into_iter().map(crate::filter::MatchLine::joined).collect();
+        let data = crate::filter::Data::default();
+        let pending = Pending { id: Id::Known(id), time: now, data, matches, origin, command: None };
+        self.receive(pending, now, known, out);
+        self.failures.total() > before || !self.waiting.is_empty()
+    }
+
+    /// A ban that the database remembers comes back, unless it is ignored by now.
+    pub fn restore(&mut self, ban: Ban, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
+        let (id, time) = (Id::Known(ban.id.clone()), ban.ticket.time);
+        let (data, matches) = (ban.ticket.data.clone(), ban.ticket.matches.clone());
+        let pending =
+            Pending { id, time, data, matches, origin: Origin::Restored(Box::new(ban)), command: None };
+        self.receive(pending, now, known, out);
+    }
+}

@@ -1,0 +1,116 @@
+//! What sources deliver goes to the jails, and positions go to the database.
+
+use indexmap::IndexMap;
+
+use super::engine::Engine;
+use super::logging;
+use super::resolver::Resolver;
+use super::running::Running;
+use crate::filter::Dated;
+use crate::jail::Effect;
+use crate::source::{Event, JailId, LineEnd, Mark, Position};
+
+/// Seconds between savings of log positions.
+pub(super) const SAVE_INTERVAL: f64 = 10.0;
+
+impl Engine {
+    /// Reads what the sources have; whether there is more.
+    pub(super) fn read_sources(&mut self) -> bool {
+        let now = self.now;
+        let (jails, resolver) = (&mut self.jails, &mut self.resolver);
+        let mut results: Vec<(String, Vec<Effect>)> = Vec::new();
+        let more = self.sources.process(now, &mut |event| {
+            deliver(event, jails, resolver, now, &mut results);
+        });
+        self.unsaved |= !results.is_empty() || more;
+        for (name, effects) in results {
+            self.carry_out(&name, effects);
+        }
+        self.write_source_messages();
+        more
+    }
+
+    pub(super) fn write_source_messages(&mut self) {
+        for message in self.sources.take_messages() {
+            let name = message.jail.and_then(|id| self.jails.values().find(|jail| jail.id == id));
+            let text = match name {
+                Some(jail) => format!("[{}] {}", jail.core.name, message.text),
+                None => message.text,
+            };
+            logging::write(message.level, message.logger, &text);
+        }
+    }
+
+    pub(super) fn save_positions(&mut self) {
+        self.unsaved = false;
+        self.next_save = self.now + SAVE_INTERVAL;
+        let changed = self.sources.changed_positions();
+        for (id, position) in changed {
+            let name = self.jails.values().find(|jail| jail.id == id).map(|jail| jail.core.name.clone());
+            if let Some(name) = name {
+                self.save_position(&name, &position);
+            }
+        }
+    }
+
+    pub(super) fn save_position(&self, jail: &str, position: &Position) {
+        let Some(store) = &self.store else { return };
+        let path = position.path.to_string_lossy();
+        match position.mark {
+            Mark::Offset(offset) => store.update_log(jail, &path, Some(&position.hash), offset),
+            Mark::Time(time) => store.update_journal(jail, &path, time, &position.hash),
+        }
+    }
+}
+
+/// Hands an event of a source to the jails that watch it.
+fn deliver(
+    event: Event<'_>,
+    jails: &mut IndexMap<String, Running>,
+    resolver: &mut Resolver,
+    now: f64,
+    results: &mut Vec<(String, Vec<Effect>)>,
+) {
+    let readers = match &event {
+        Event::Lines { readers, .. } | Event::Entry { readers, .. } => *readers,
+    };
+    for reader in readers {
+        let Some(jail) = find(jails, reader.jail) else { continue };
+        jail.core.filter.in_operation = reader.in_operation;
+        let mut effects = Vec::new();
+        match &event {
+            Event::Lines { path, block, line_end, .. } if *line_end == LineEnd::Byte => {
+                jail.lines(path, whole_lines(block), now, resolver, &mut effects);
+            }
+            Event::Lines { path, block, line_end, .. } => {
+                jail.lines(path, crate::source::split(block, *line_end), now, resolver, &mut effects);
+            }
+            Event::Entry { time, date, text, .. } => {
+                let entry = Dated { before: "", date, after: text, time: *time };
+                jail.entry(entry, now, resolver, &mut effects);
+            }
+        }
+        results.push((jail.core.name.clone(), effects));
+    }
+}
+
+fn find(jails: &mut IndexMap<String, Running>, id: JailId) -> Option<&mut Running> {
+    jails.values_mut().find(|jail| jail.id == id)
+}
+
+/// The lines of a block with their line feeds (which spares the filter a copy), without leading NULs.
+fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let (mut line, tail) = rest.split_at(end);
+        rest = tail;
+        while let [0, more @ ..] = line {
+            line = more;
+        }
+        Some(line)
+    })
+}
