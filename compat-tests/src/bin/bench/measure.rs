@@ -1,0 +1,66 @@
+//! Reading clocks and /proc.
+use compat_tests::{Output, Server, wait};
+use std::io::{Read, Seek, SeekFrom};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long to wait for work to be done before giving up.
+const LIMIT: Duration = Duration::from_secs(600);
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Seconds until `done`, asked every 2 ms.
+///
+/// # Panics
+/// When it is not done after ten minutes.
+pub fn seconds_until(start: Instant, mut done: impl FnMut() -> bool) -> f64 {
+    while !done() {
+        assert!(start.elapsed() < LIMIT, "not done after {LIMIT:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    start.elapsed().as_secs_f64()
+}
+
+/// Whether the end of the server's log (as much as a batch of lines) holds `text`.
+pub fn logged_last(server: &Server, text: &str) -> bool {
+    let Ok(mut file) = std::fs::File::open(server.sandbox.server_log()) else { return false };
+    let length = file.metadata().map_or(0, |data| data.len());
+    let mut end = String::new();
+    // it cannot fail: the log is ASCII, and the position lies inside
+    let read =
+        file.seek(SeekFrom::Start(length.saturating_sub(4096))).and_then(|_| file.read_to_string(&mut end));
+    read.is_ok() && end.contains(text)
+}
+
+/// Seconds of processor time that the server has used, in user space and kernel.
+pub fn cpu_seconds(server: &Server) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("it runs");
+    // behind the name in parentheses: state is the first word, utime and stime the 12th and 13th
+    let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: f64 = words[11..13].iter().map(|word| word.parse::<f64>().expect("a number of ticks")).sum();
+    let per_second = Output::of(Command::new("getconf").arg("CLK_TCK")).success();
+    ticks / per_second.parse::<f64>().expect("getconf prints a number")
+}
+
+/// A number of /proc/PID/status: `VmHWM` (KiB), `Threads`, …
+pub fn status(server: &Server, name: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let word = line.and_then(|line| line.split_whitespace().next()).expect("the kernel writes that line");
+    word.parse().expect("a number")
+}
+
+/// Waits until a server at rest has done what there is to do.
+pub fn settle(server: &Server) {
+    let mut last = cpu_seconds(server);
+    wait::until(Duration::from_secs(10), || {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = cpu_seconds(server);
+        let still = now - last < 0.02;
+        last = now;
+        still.then_some(())
+    });
+}

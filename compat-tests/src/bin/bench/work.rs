@@ -1,0 +1,198 @@
+//! The pieces of work, each with what it measures.
+use compat_tests::{Namespace, Output, Sandbox, Server, Side, Version, flood};
+use std::time::{Duration, Instant};
+
+use crate::{logs, measure};
+
+pub struct Work {
+    pub name: &'static str,
+    /// How much of it the original and ours get.
+    pub size: (usize, usize),
+    pub run: fn(Side, usize) -> Vec<f64>,
+    /// What `run` returns: name, unit, and whether more is better.
+    pub results: &'static [(&'static str, &'static str, bool)],
+}
+
+pub const ALL: &[Work] = &[
+    Work {
+        name: "SYN flood",
+        size: (20_000, 1_000_000),
+        run: syn_flood,
+        results: &[("SYN flood log, server", "lines/s", true), ("— its memory afterwards", "MiB", false)],
+    },
+    Work {
+        name: "sshd log",
+        size: (20_000, 1_000_000),
+        run: sshd_log,
+        results: &[("mixed auth.log with the stock sshd filter, server", "lines/s", true)],
+    },
+    Work {
+        name: "live",
+        size: (400, 400),
+        run: live,
+        results: &[("40 lines/s live", "% of one CPU", false)],
+    },
+    Work {
+        name: "bans",
+        size: (200, 10_000),
+        run: bans,
+        results: &[
+            ("new bans until the last rule is in the kernel", "bans/s", true),
+            ("the same after a restart", "bans/s", true),
+        ],
+    },
+    Work {
+        name: "start",
+        size: (1, 1),
+        run: start,
+        results: &[
+            ("20 stock jails: until ready", "ms", false),
+            ("— memory", "MiB", false),
+            ("— threads", "", false),
+        ],
+    },
+    Work {
+        name: "configuration",
+        size: (1, 1),
+        run: configuration,
+        results: &[("every stock jail: fail2ban-client -d", "ms", false)],
+    },
+];
+
+const MIB: f64 = 1024.0;
+
+fn jail(name: &str, log: &std::path::Path, settings: &str) -> String {
+    format!(
+        "[{name}]\nenabled = true\nbackend = auto\nlogpath = {}\nmaxretry = 1000000\nfindtime = 600\n{settings}\n",
+        log.display()
+    )
+}
+
+/// Appends `text` to the log of a running server at once: the lines of `text` per second, until the last
+/// is found.
+fn lines_per_second(server: &Server, log: &str, text: &str) -> f64 {
+    let start = Instant::now();
+    server.sandbox.append(log, text);
+    let seconds =
+        measure::seconds_until(start, || measure::logged_last(server, &format!("Found {}", logs::LAST)));
+    text.lines().count() as f64 / seconds
+}
+
+fn syn_flood(side: Side, size: usize) -> Vec<f64> {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("kern.log", "");
+    let settings = format!("filter =\nfailregex = {}\naction =\n", flood::TODAYS_REGEX);
+    sandbox.config("jail.local", &jail("synflood", &log, &settings));
+    let server = Server::start(side, &sandbox);
+    let rate = lines_per_second(&server, "kern.log", &logs::kernel(size));
+    let memory = measure::status(&server, "VmHWM") / MIB;
+    server.stop();
+    vec![rate, memory]
+}
+
+fn sshd_log(side: Side, size: usize) -> Vec<f64> {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("auth.log", "");
+    sandbox.config("jail.local", &jail("sshd", &log, "action =\n"));
+    let server = Server::start(side, &sandbox);
+    let rate = lines_per_second(&server, "auth.log", &logs::auth(size));
+    server.stop();
+    vec![rate]
+}
+
+fn live(side: Side, size: usize) -> Vec<f64> {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("kern.log", "");
+    let settings = format!("filter =\nfailregex = {}\naction =\n", flood::TODAYS_REGEX);
+    sandbox.config("jail.local", &jail("synflood", &log, &settings));
+    let server = Server::start(side, &sandbox);
+    sandbox.append("kern.log", &flood::line("203.0.113.7"));
+    measure::settle(&server);
+    let (start, used) = (Instant::now(), measure::cpu_seconds(&server));
+    let line = flood::line("203.0.113.7");
+    for i in 0..size {
+        sandbox.append("kern.log", &line);
+        let due = Duration::from_millis(25 * (i as u64 + 1));
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+    }
+    let share = (measure::cpu_seconds(&server) - used) / start.elapsed().as_secs_f64();
+    server.stop();
+    // one tick of the kernel's clock is the least there is to see
+    vec![(share * 100.0).max(0.01)]
+}
+
+fn bans(side: Side, size: usize) -> Vec<f64> {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("app.log", "");
+    let settings = "filter =\nfailregex = refused <HOST>$\nport = 22\naction = iptables-multiport\n";
+    sandbox.config("jail.local", &jail("app", &log, settings));
+    let namespace = Namespace::new();
+    let hosts: Vec<String> = (0..size).map(|i| format!("10.3.{}.{}", i / 250, i % 250 + 1)).collect();
+    let all_there = || {
+        let rules = namespace.shell("iptables -S f2b-app 2>/dev/null || true");
+        rules.lines().filter(|line| line.contains("REJECT")).count() == size
+    };
+    let server = Server::start_in(side, &sandbox, &namespace);
+    let start = Instant::now();
+    let words: Vec<&str> =
+        ["set", "app", "banip"].into_iter().chain(hosts.iter().map(String::as_str)).collect();
+    server.client(&words).success();
+    let banned = measure::seconds_until(start, all_there);
+    server.stop();
+    let start = Instant::now();
+    let server = Server::start_in(side, &sandbox, &namespace);
+    let restored = measure::seconds_until(start, all_there);
+    server.stop();
+    vec![size as f64 / banned, size as f64 / restored]
+}
+
+/// Jails whose filters are of every kind: simple, with sessions, with many expressions.
+const JAILS: [&str; 20] = [
+    "sshd",
+    "dropbear",
+    "apache-auth",
+    "apache-badbots",
+    "apache-noscript",
+    "apache-overflows",
+    "apache-nohome",
+    "apache-botsearch",
+    "nginx-http-auth",
+    "nginx-limit-req",
+    "nginx-botsearch",
+    "php-url-fopen",
+    "proftpd",
+    "pure-ftpd",
+    "vsftpd",
+    "postfix",
+    "dovecot",
+    "exim",
+    "recidive",
+    "named-refused",
+];
+
+fn start(side: Side, _: usize) -> Vec<f64> {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("some.log", "");
+    sandbox.config("jail.local", &JAILS.map(|name| jail(name, &log, "action =\n")).concat());
+    let start = Instant::now();
+    let server = Server::start(side, &sandbox);
+    let ready = start.elapsed().as_secs_f64() * 1000.0;
+    measure::settle(&server);
+    let (memory, threads) = (measure::status(&server, "VmRSS") / MIB, measure::status(&server, "Threads"));
+    server.stop();
+    vec![ready, memory, threads]
+}
+
+fn configuration(side: Side, _: usize) -> Vec<f64> {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("some.log", "");
+    let text = std::fs::read_to_string(sandbox.configuration().join("jail.conf")).expect("it was copied");
+    let names = text.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+    let names = names.filter(|name| !["DEFAULT", "INCLUDES"].contains(name));
+    sandbox.config("jail.local", &names.map(|name| jail(name, &log, "")).collect::<String>());
+    let mut command = side.client();
+    let start = Instant::now();
+    let dump = Output::of(sandbox.confine(&mut command, &["-d"])).success();
+    assert!(dump.lines().count() > 500, "that is not every jail: {dump}");
+    vec![start.elapsed().as_secs_f64() * 1000.0]
+}
