@@ -53,7 +53,7 @@ pub fn auth(count: usize) -> String {
         let host = random.below(2000);
         let message = random.pick(&kinds).replace("PID", &random.below(30000).to_string());
         let message = message.replace("HOST", &format!("10.2.{}.{}", host / 250, host % 250 + 1));
-        text += &format!("{date} raspberrypi {}\n", message.replace("USER", random.pick(&users)));
+        text += &format!("{date} raspberrypi {}\n", message.replace("USER", random.pick::<&str>(&users)));
     }
     text + &format!("{date} raspberrypi sshd[1]: Failed password for root from {LAST} port 50022 ssh2\n")
 }

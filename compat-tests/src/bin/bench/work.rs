@@ -63,7 +63,7 @@ const MIB: f64 = 1024.0;
 
 fn jail(name: &str, log: &std::path::Path, settings: &str) -> String {
     format!(
-        "[{name}]\nenabled = true\nbackend = auto\nlogpath = {}\nmaxretry = 1000000\nfindtime = 600\n{settings}\n",
+        "[{name}]\nenabled = true\nbackend = auto\nlogpath = {}\nmaxretry = 1000000\nmaxmatches = 5\nfindtime = 600\n{settings}\n",
         log.display()
     )
 }
