@@ -197,18 +197,16 @@ impl Class {
     #[inline(always)]
     pub fn run(&self, text: &[u8], mut pos: usize) -> usize {
         loop {
-            while let Some(&byte) = text.get(pos) {
-                if self.table[usize::from(byte)] != YES {
-                    break;
-                }
-                pos += 1;
+            let rest = text.get(pos..).unwrap_or_default();
+            let stop = rest.iter().position(|byte| self.table[usize::from(*byte)] != YES);
+            let Some(stop) = stop else { return pos + rest.len() };
+            pos += stop;
+            if self.table[usize::from(rest[stop])] == NO {
+                return pos;
             }
-            match text.get(pos) {
-                Some(&byte) if self.table[usize::from(byte)] == CHECK => match self.step_checked(text, pos) {
-                    Some(next) => pos = next,
-                    None => return pos,
-                },
-                _ => return pos,
+            match self.step_checked(text, pos) {
+                Some(next) => pos = next,
+                None => return pos,
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::ast::{At, Greed, Look as LookNode, MAX_REPEAT, Node, Repeat, Scope, Set};
 use super::charset::{Class, First};
+use super::literal::Literal;
 use super::program::{
     Branch, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Split, Start,
 };
@@ -33,6 +34,7 @@ impl Compiler {
     fn new(groups: usize) -> Compiler {
         let program = Program {
             insts: Vec::new(),
+            literals: Vec::new(),
             classes: Vec::new(),
             runs: Vec::new(),
             loops: Vec::new(),
@@ -96,10 +98,12 @@ impl Compiler {
     }
 
     fn text(&mut self, text: &str) {
-        self.push(match text.as_bytes() {
-            &[byte] => Inst::Byte(byte),
-            bytes => Inst::Bytes(bytes.into()),
-        });
+        if let &[byte] = text.as_bytes() {
+            self.push(Inst::Byte(byte));
+            return;
+        }
+        self.program.literals.push(Literal::new(text.as_bytes()));
+        self.push(Inst::Text(self.program.literals.len() as u32 - 1));
     }
 
     fn single(&mut self, node: &Node) {
@@ -183,8 +187,8 @@ impl Compiler {
             return;
         }
         let lazy = repeat.greed == Greed::Lazy;
-        if let Some(single) = single_inside(&repeat.inner) {
-            return self.run(single, repeat);
+        if let Some((unless, single)) = tempered(&repeat.inner) {
+            return self.run(unless, single, repeat);
         }
         if repeat.greed == Greed::Possessive {
             return self.atomic(|c| {
@@ -194,7 +198,7 @@ impl Compiler {
         self.many(min, max, lazy, &repeat.inner);
     }
 
-    fn run(&mut self, single: &Node, repeat: &Repeat) {
+    fn run(&mut self, unless: Option<String>, single: &Node, repeat: &Repeat) {
         let class = self.class(single);
         let kind = run_kind(&self.program.classes[class as usize]);
         let follow = match repeat.greed {
@@ -208,7 +212,9 @@ impl Compiler {
             max: limit(repeat.max),
             lazy: repeat.greed == Greed::Lazy,
             kind,
+            unless: unless.map(|text| Literal::new(text.as_bytes())),
             follow,
+            skips: false,
         });
         self.push(Inst::Run(index));
     }
@@ -302,6 +308,25 @@ fn single_inside(node: &Node) -> Option<&Node> {
     }
 }
 
+/// A single character, also in the form `(?!text).`: the text, and the character.
+fn tempered(node: &Node) -> Option<(Option<String>, &Node)> {
+    if let Some(single) = single_inside(node) {
+        return Some((None, single));
+    }
+    let Node::Concat(nodes) = node else { return None };
+    match nodes.as_slice() {
+        [node] => tempered(node),
+        [Node::Look(look), single] if look.negated && look.behind.is_none() => {
+            let text = match &look.inner {
+                Node::Concat(nodes) => nodes.iter().map(literal_char).collect::<Option<String>>()?,
+                node => literal_char(node)?.to_string(),
+            };
+            Some((Some(text).filter(|text| !text.is_empty()), single_inside(single)?))
+        }
+        _ => None,
+    }
+}
+
 fn run_kind(class: &Class) -> RunKind {
     match class.stops() {
         Some([]) => RunKind::Text,
@@ -337,7 +362,7 @@ fn size(node: &Node) -> u64 {
         Node::Repeat(repeat) => {
             let copies = if repeat.max == MAX_REPEAT { repeat.min.max(1) } else { repeat.max };
             let inner = size(&repeat.inner) + 2;
-            match single_inside(&repeat.inner) {
+            match tempered(&repeat.inner) {
                 Some(_) => 1,
                 None if inner.saturating_mul(copies) <= UNROLL => inner.saturating_mul(copies.max(1)),
                 None => inner,

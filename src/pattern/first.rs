@@ -43,8 +43,8 @@ fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
         Inst::Match | Inst::LookEnd | Inst::AtomicEnd | Inst::Backref { .. } => First::ALL,
         Inst::Fail => First::default(),
         Inst::Byte(byte) => First::of_char(char::from(*byte)),
-        Inst::Bytes(bytes) => {
-            let text = std::str::from_utf8(bytes).unwrap_or_default();
+        Inst::Text(index) => {
+            let text = std::str::from_utf8(program.literals[*index as usize].bytes()).unwrap_or_default();
             text.chars().next().map_or(First::ALL, First::of_char)
         }
         Inst::Class(class) => program.classes[*class as usize].first(),
@@ -63,7 +63,7 @@ fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
             let ways = &program.branches[*index as usize].ways;
             ways.iter().fold(First::default(), |first, (way, _)| first.or(firsts[*way as usize]))
         }
-        Inst::Run(index) => {
+        Inst::Run(index) | Inst::Gap(index) | Inst::Whole { run: index, .. } => {
             let run = &program.runs[*index as usize];
             let class = program.classes[run.class as usize].first();
             if run.min == 0 { class.or(next) } else { class }

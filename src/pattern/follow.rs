@@ -1,7 +1,8 @@
 //! Short cuts: what follows a run, and where a search can begin.
 
 use super::charset::First;
-use super::program::{Follow, Inst, Literal, NO_LIMIT, Position, Program, RunKind, Start};
+use super::literal::Literal;
+use super::program::{Follow, Inst, NO_LIMIT, Position, Program, Run, RunKind, Start};
 
 /// Fills in the runs' `follow` and the program's `start`.
 pub(super) fn fill_in(program: &mut Program, firsts: &[First]) {
@@ -10,13 +11,32 @@ pub(super) fn fill_in(program: &mut Program, firsts: &[First]) {
             let class = program.runs[index as usize].class;
             let class = program.classes[class as usize].first();
             let follow = follow(program, pc + 1, class, firsts[pc + 1]);
+            let skips = matches!(program.insts[pc + 1], Inst::Byte(_) | Inst::Text(_));
             let run = &mut program.runs[index as usize];
+            run.skips = skips;
             if !matches!(run.follow, Follow::Longest) {
                 run.follow = follow;
+            }
+            if let Some(special) = special_form(run, index) {
+                program.insts[pc] = special;
             }
         }
     }
     program.start = start(program, firsts);
+}
+
+/// Quicker instructions for the forms that nearly all runs have.
+fn special_form(run: &Run, index: u32) -> Option<Inst> {
+    if run.max != NO_LIMIT || run.unless.is_some() {
+        return None;
+    }
+    match (&run.follow, run.kind) {
+        (Follow::Longest, RunKind::Table) if run.min <= 1 => {
+            Some(Inst::Whole { run: index, class: run.class, some: run.min == 1 })
+        }
+        (Follow::Literal(_), RunKind::Line) if run.lazy && run.min == 0 => Some(Inst::Gap(index)),
+        _ => None,
+    }
 }
 
 fn follow(program: &Program, next: usize, class: First, first: First) -> Follow {
@@ -36,7 +56,7 @@ fn literal_at(program: &Program, pc: usize) -> Option<Vec<u8>> {
         Inst::Save(_) => literal_at(program, pc + 1),
         Inst::Jump(to) if *to as usize > pc => literal_at(program, *to as usize),
         Inst::Byte(byte) => Some(vec![*byte]),
-        Inst::Bytes(bytes) => Some(bytes.to_vec()),
+        Inst::Text(index) => Some(program.literals[*index as usize].bytes().to_vec()),
         _ => None,
     }
 }
@@ -46,7 +66,7 @@ fn start(program: &Program, firsts: &[First]) -> Start {
         return start;
     }
     if let Some(literal) = literal_at(program, 0) {
-        let skip = matches!(program.insts[0], Inst::Byte(_) | Inst::Bytes(_));
+        let skip = matches!(program.insts[0], Inst::Byte(_) | Inst::Text(_));
         return Start::Literal { literal: Literal::new(&literal), skip };
     }
     if let Some(few) = firsts[0].few_bytes() {
@@ -75,10 +95,10 @@ fn fixed_start(program: &Program, pc: usize) -> Option<Start> {
             let all = ways.iter().all(|way| matches!(anchored(way), Some(Start::Text)));
             all.then_some(Start::Text)
         }
-        Inst::Run(index) => {
+        Inst::Run(index) | Inst::Gap(index) => {
             let run = &program.runs[*index as usize];
             let remembers = |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
-            if run.max != NO_LIMIT || program.insts.iter().any(remembers) {
+            if run.max != NO_LIMIT || run.unless.is_some() || program.insts.iter().any(remembers) {
                 return None;
             }
             match run.kind {

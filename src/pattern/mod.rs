@@ -11,6 +11,7 @@ mod failregex;
 mod first;
 mod follow;
 mod linear;
+mod literal;
 mod literals;
 mod parse;
 mod prefilter;

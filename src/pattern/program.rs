@@ -1,9 +1,8 @@
 //! The instructions a pattern is compiled to.
 
-use memchr::memmem::Finder;
-
 use super::ast::Fold;
 use super::charset::{Class, First};
+use super::literal::Literal;
 
 /// Index of an instruction.
 pub(super) type Pc = u32;
@@ -20,8 +19,8 @@ pub(super) enum Inst {
     Fail,
     /// This byte.
     Byte(u8),
-    /// These bytes.
-    Bytes(Box<[u8]>),
+    /// Text `.0` of the literals.
+    Text(u32),
     /// One character of class `.0`.
     Class(u32),
     /// A condition on the position.
@@ -35,6 +34,14 @@ pub(super) enum Inst {
     Branch(u32),
     /// A repeated single character: entry `.0` of the runs.
     Run(u32),
+    /// Run `.0`, which is of all characters of the class that there are: at least one, or none.
+    Whole {
+        run: u32,
+        class: u32,
+        some: bool,
+    },
+    /// Run `.0`, which is `.*?` up to a text.
+    Gap(u32),
     /// Enters counted loop `.0`.
     LoopStart(u32),
     /// Decides whether loop `.0` goes on.
@@ -88,7 +95,22 @@ pub(super) struct Run {
     pub max: u32,
     pub lazy: bool,
     pub kind: RunKind,
+    /// A character at which this text stands does not belong to the run: `(?:(?!text).)*`.
+    pub unless: Option<Literal>,
     pub follow: Follow,
+    /// The text that follows is all of the next instruction, which need not be done again.
+    pub skips: bool,
+}
+
+impl Run {
+    /// Where it goes on after the run of instruction `pc` ended at `end`.
+    #[inline(always)]
+    pub fn after(&self, pc: usize, end: usize) -> (usize, usize) {
+        match &self.follow {
+            Follow::Literal(literal) if self.skips => (pc + 2, end + literal.len),
+            _ => (pc + 1, end),
+        }
+    }
 }
 
 /// How the end of a run without limit is found.
@@ -118,14 +140,6 @@ pub(super) enum Follow {
     Longest,
     /// This text.
     Literal(Literal),
-}
-
-/// A text to look for, forwards or backwards.
-#[derive(Debug)]
-pub(super) struct Literal {
-    pub finder: Box<Finder<'static>>,
-    /// The byte to look for backwards, and where in the text it is.
-    pub rare: (u8, usize),
 }
 
 /// A repeated construct with a counter.
@@ -189,6 +203,7 @@ pub(super) enum Start {
 #[derive(Debug)]
 pub(super) struct Program {
     pub insts: Vec<Inst>,
+    pub literals: Vec<Literal>,
     pub classes: Vec<Class>,
     pub runs: Vec<Run>,
     pub loops: Vec<Loop>,
@@ -208,48 +223,5 @@ impl Start {
     /// Whether many places of a text may have to be tried.
     pub fn is_costly(&self) -> bool {
         matches!(self, Start::First(_) | Start::OncePerLine | Start::Once | Start::Anywhere | Start::Lines)
-    }
-}
-
-impl Literal {
-    pub fn new(text: &[u8]) -> Literal {
-        let rank = |b: u8| match b {
-            b' ' => 0,
-            b'a'..=b'z' | b'0'..=b'9' => 1,
-            b'.' | b',' | b':' | b'-' | b'/' | b'=' | b'_' => 2,
-            b'A'..=b'Z' => 3,
-            _ => 4,
-        };
-        let rare = text.iter().copied().enumerate().max_by_key(|(_, b)| rank(*b));
-        let (at, byte) = rare.unwrap_or((0, 0));
-        Literal { finder: Box::new(Finder::new(text).into_owned()), rare: (byte, at) }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        self.finder.needle()
-    }
-
-    /// First place at or after `from`.
-    #[inline(always)]
-    pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
-        let text = text.get(from..)?;
-        let found = match self.bytes() {
-            &[byte] => memchr::memchr(byte, text),
-            _ => self.finder.find(text),
-        };
-        found.map(|at| from + at)
-    }
-
-    /// Last place in `from..=to`.
-    pub fn rfind(&self, text: &[u8], from: usize, to: usize) -> Option<usize> {
-        let (byte, at) = self.rare;
-        let mut end = (to + at + 1).min(text.len());
-        loop {
-            let place = from + memchr::memrchr(byte, text.get(from + at..end)?)?;
-            if text[place..].starts_with(self.bytes()) {
-                return Some(place);
-            }
-            end = place + at;
-        }
     }
 }

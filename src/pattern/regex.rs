@@ -5,18 +5,19 @@ use std::sync::{Arc, OnceLock};
 
 use super::compile::compile;
 use super::linear::Linear;
+use super::literal::Literal;
 use super::literals::required;
 use super::parse::parse;
-use super::program::{Literal, Program, Start};
+use super::program::{Program, Start};
 use super::search;
 use super::vm::{Scratch, UNSET};
 
 /// Steps (a few nanoseconds each) after which the matcher gives up.
-const STEPS: u64 = 3_000_000;
+const STEPS: u32 = 3_000_000;
 
 /// Steps after which the automaton is asked instead, if there is one: some for any text, and some
 /// for each byte.
-const STEPS_BEFORE_LINEAR: (u64, u64) = (20_000, 8);
+const STEPS_BEFORE_LINEAR: (u32, u32) = (20_000, 8);
 
 /// The flags given to `re.compile`; flags inside the pattern add to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -160,7 +161,7 @@ impl Regex {
             return Err(StepLimit);
         }
         let (base, per_byte) = STEPS_BEFORE_LINEAR;
-        let few = base + per_byte * text.len() as u64;
+        let few = base.saturating_add(per_byte.saturating_mul(text.len() as u32));
         if self.0.program.start.is_costly() && !self.may_match(text) {
             return Ok(false);
         }
@@ -178,7 +179,7 @@ impl Regex {
         start: usize,
         caps: &mut Captures,
         anchored: bool,
-        steps: u64,
+        steps: u32,
     ) -> Result<bool, StepLimit> {
         let search = if anchored { search::match_at } else { search::search };
         search(&self.0.program, text, start, &mut caps.scratch, steps)

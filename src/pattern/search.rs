@@ -4,7 +4,8 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::StepLimit;
 use super::charset::{First, next_char};
-use super::program::{Literal, Program, Start};
+use super::literal::Literal;
+use super::program::{Program, Start};
 use super::vm::{Scratch, Vm};
 
 /// The leftmost match at or after `start`, within `steps`; its groups are in `scratch.slots`.
@@ -13,7 +14,7 @@ pub(super) fn search(
     text: &[u8],
     start: usize,
     scratch: &mut Scratch,
-    steps: u64,
+    steps: u32,
 ) -> Result<bool, StepLimit> {
     if text.len().saturating_sub(start) < program.min_len {
         return Ok(false);
@@ -38,7 +39,7 @@ pub(super) fn match_at(
     text: &[u8],
     start: usize,
     scratch: &mut Scratch,
-    steps: u64,
+    steps: u32,
 ) -> Result<bool, StepLimit> {
     scratch.prepare(program);
     Vm::new(program, text, scratch, steps).attempt(start, 0, start)
@@ -51,7 +52,7 @@ fn at_literals(
     text: &[u8],
     start: usize,
 ) -> Result<bool, StepLimit> {
-    let len = literal.bytes().len();
+    let len = literal.len;
     let mut from = start;
     while let Some(pos) = literal.find(text, from) {
         let found = match skip {

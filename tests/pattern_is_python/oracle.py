@@ -22,17 +22,19 @@ def answer(pattern, flags, subjects):
         return "E" + str(error)
     except (OverflowError, ValueError, RecursionError) as error:
         return "E" + str(error)
-    found = []
-    for subject in subjects:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+    return [search(compiled, subject) for subject in subjects]
+
+
+def search(compiled, subject):
+    try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
             match = compiled.search(subject)
-            found.append(match.regs if match else None)
-        except (Late, SystemError):
-            found.append(0)
+            return match.regs if match else None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    return found
+    except (Late, SystemError):
+        return 0
 
 
 for line in sys.stdin:

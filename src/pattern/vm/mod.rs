@@ -8,13 +8,13 @@ mod control;
 mod runs;
 
 use super::StepLimit;
-use super::program::{Inst, NO_LIMIT, Pc, Program};
+use super::program::{Inst, NO_LIMIT, Pc, Program, Split};
 
 /// A position that is none: of groups that did not take part, of loops that did not turn.
 pub(super) const UNSET: u32 = u32::MAX;
 
-/// Choices kept at most (16 bytes each); with more, the search is given up.
-const MAX_STACK: usize = 1 << 20;
+/// A stack that has become larger (16 bytes each) is not kept for the next search.
+const MAX_KEPT: usize = 1 << 16;
 
 /// What to do when the way taken turns out to be wrong; last in, first out.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +58,10 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Makes ready for a search with `program`.
     pub fn prepare(&mut self, program: &Program) {
-        self.slots.clear();
         self.slots.resize(program.slots, UNSET);
+        self.slots.fill(UNSET);
         self.dirty = false;
-        if self.stack.capacity() > MAX_STACK / 16 {
+        if self.stack.capacity() > MAX_KEPT {
             self.stack = Vec::new();
         }
         if !program.loops.is_empty() {
@@ -77,14 +77,14 @@ pub(super) struct Vm<'a> {
     text: &'a [u8],
     scratch: &'a mut Scratch,
     /// Steps still allowed.
-    steps: u64,
+    steps: u32,
     /// A stretch of text without line feed, up to the next one or the end.
     line: (usize, usize),
 }
 
 impl<'a> Vm<'a> {
     /// A search of `text`, shorter than 4 GiB, that may take so many steps.
-    pub fn new(program: &'a Program, text: &'a [u8], scratch: &'a mut Scratch, steps: u64) -> Vm<'a> {
+    pub fn new(program: &'a Program, text: &'a [u8], scratch: &'a mut Scratch, steps: u32) -> Vm<'a> {
         Vm { program, text, scratch, steps, line: (1, 0) }
     }
 
@@ -107,85 +107,134 @@ impl<'a> Vm<'a> {
     ///
     /// On success the stack holds what would undo it, on failure it is as before.
     fn run(&mut self, mut pc: usize, mut pos: usize) -> Result<Option<usize>, StepLimit> {
+        let (program, text) = (self.program, self.text);
         let base = self.scratch.stack.len();
         loop {
-            let next = match self.step(pc, pos)? {
-                Flow::Next(pos) => Some((pc + 1, pos)),
-                Flow::To(pc) => Some((pc as usize, pos)),
-                Flow::Jump(pc, pos) => Some((pc as usize, pos)),
-                Flow::Done => return Ok(Some(pos)),
-                Flow::Fail => self.back(base)?,
-            };
-            match next {
+            // an arm that continues has found the way; the others fall through to going back
+            match &program.insts[pc] {
+                Inst::Byte(byte) => {
+                    if text.get(pos) == Some(byte) {
+                        (pc, pos) = (pc + 1, pos + 1);
+                        continue;
+                    }
+                }
+                Inst::Text(index) => {
+                    let literal = &program.literals[*index as usize];
+                    if literal.is_at(text, pos) {
+                        (pc, pos) = (pc + 1, pos + literal.len);
+                        continue;
+                    }
+                }
+                Inst::Whole { class, some, .. } => {
+                    let end = program.classes[*class as usize].run(text, pos);
+                    if end > pos || !some {
+                        self.spend_bytes(end - pos)?;
+                        (pc, pos) = (pc + 1, end);
+                        continue;
+                    }
+                }
+                Inst::Gap(index) => {
+                    let run = &program.runs[*index as usize];
+                    if let Some(end) = self.gap(run, pc, pos)? {
+                        (pc, pos) = run.after(pc, end);
+                        continue;
+                    }
+                }
+                Inst::Class(class) => {
+                    if let Some(next) = program.classes[*class as usize].step(text, pos) {
+                        (pc, pos) = (pc + 1, next);
+                        continue;
+                    }
+                }
+                Inst::Run(index) => {
+                    let run = &program.runs[*index as usize];
+                    if let Some(end) = self.enter_run(run, pc, pos)? {
+                        (pc, pos) = run.after(pc, end);
+                        continue;
+                    }
+                }
+                Inst::Save(slot) => {
+                    self.save(*slot, pos);
+                    pc += 1;
+                    continue;
+                }
+                Inst::Jump(to) => {
+                    pc = *to as usize;
+                    continue;
+                }
+                Inst::Split(index) => {
+                    let split = &program.splits[*index as usize];
+                    if let Some(way) = self.split(split, pos)? {
+                        pc = way as usize;
+                        continue;
+                    }
+                }
+                Inst::Branch(index) => {
+                    if let Some(way) = self.branch(*index, 0, pos)? {
+                        pc = way as usize;
+                        continue;
+                    }
+                }
+                Inst::At(position) => {
+                    if self.is_at(*position, pos) {
+                        pc += 1;
+                        continue;
+                    }
+                }
+                Inst::Match | Inst::LookEnd | Inst::AtomicEnd => return Ok(Some(pos)),
+                Inst::Fail => {}
+                other => {
+                    if let Some(next) = self.seldom(other, pc, pos)? {
+                        (pc, pos) = next;
+                        continue;
+                    }
+                }
+            }
+            match self.back(base)? {
                 Some(next) => (pc, pos) = next,
                 None => return Ok(None),
             }
         }
     }
 
-    /// One instruction.
-    #[inline(always)]
-    fn step(&mut self, pc: usize, pos: usize) -> Result<Flow, StepLimit> {
-        let program = self.program;
-        Ok(match &program.insts[pc] {
-            Inst::Byte(byte) => Flow::next_if(self.text.get(pos) == Some(byte), pos + 1),
-            Inst::Bytes(bytes) => {
-                let end = pos + bytes.len();
-                Flow::next_if(self.text.get(pos..end) == Some(bytes), end)
-            }
-            Inst::Class(class) => Flow::next(program.classes[*class as usize].step(self.text, pos)),
-            Inst::Run(index) => Flow::next(self.enter_run(&program.runs[*index as usize], pc, pos)?),
-            Inst::Save(slot) => {
-                self.save(*slot, pos);
-                Flow::Next(pos)
-            }
-            Inst::Jump(to) => Flow::To(*to),
-            Inst::Split(index) => self.split(*index, pos)?,
-            Inst::Branch(index) => match self.branch(*index, 0, pos)? {
-                Some(way) => Flow::To(way),
-                None => Flow::Fail,
-            },
-            Inst::At(position) => Flow::next_if(self.is_at(*position, pos), pos),
+    /// The instructions that failregexes seldom have: where to go on.
+    #[inline(never)]
+    fn seldom(&mut self, inst: &Inst, pc: usize, pos: usize) -> Result<Option<(usize, usize)>, StepLimit> {
+        Ok(match inst {
             Inst::LoopStart(index) => {
                 self.start_loop(*index)?;
-                Flow::Next(pos)
+                Some((pc + 1, pos))
             }
-            Inst::LoopNext(index) => Flow::To(self.turn(*index, pc, pos)?),
-            Inst::Atomic { end } => match self.atomic(pc + 1, pos)? {
-                Some(pos) => Flow::Jump(*end, pos),
-                None => Flow::Fail,
-            },
+            Inst::LoopNext(index) => Some((self.turn(*index, pc, pos)? as usize, pos)),
+            Inst::Atomic { end } => self.atomic(pc + 1, pos)?.map(|pos| (*end as usize, pos)),
             Inst::Look(index) => {
-                let look = &program.looks[*index as usize];
-                match self.look(look, pc + 1, pos)? {
-                    true => Flow::To(look.end),
-                    false => Flow::Fail,
-                }
+                let look = &self.program.looks[*index as usize];
+                self.look(look, pc + 1, pos)?.then_some((look.end as usize, pos))
             }
-            Inst::Backref { group, fold } => Flow::next(self.backref(*group as usize, *fold, pos)),
+            Inst::Backref { group, fold } => {
+                self.backref(*group as usize, *fold, pos).map(|pos| (pc + 1, pos))
+            }
             Inst::Conditional { group, yes, no } => {
-                Flow::To(if self.group(*group as usize).is_some() { *yes } else { *no })
+                let way = if self.group(*group as usize).is_some() { yes } else { no };
+                Some((*way as usize, pos))
             }
-            Inst::Fail => Flow::Fail,
-            Inst::Match | Inst::LookEnd | Inst::AtomicEnd => Flow::Done,
+            _ => None,
         })
     }
 
+    /// The way to take, after noting the other one if it is possible, too.
     #[inline(always)]
-    fn split(&mut self, index: u32, pos: usize) -> Result<Flow, StepLimit> {
-        let split = &self.program.splits[index as usize];
+    fn split(&mut self, split: &Split, pos: usize) -> Result<Option<Pc>, StepLimit> {
         let [first, second] = split.ways;
         let next = self.text.get(pos).copied();
-        let allowed = |i: usize| split.firsts[i].has(next);
-        Ok(match (allowed(0), allowed(1)) {
-            (true, true) => {
-                self.push(Frame::Resume { pc: second, pos: pos as u32 })?;
-                Flow::To(first)
-            }
-            (true, false) => Flow::To(first),
-            (false, true) => Flow::To(second),
-            (false, false) => Flow::Fail,
-        })
+        let second = split.firsts[1].has(next).then_some(second);
+        if !split.firsts[0].has(next) {
+            return Ok(second);
+        }
+        if let Some(second) = second {
+            self.push(Frame::Resume { pc: second, pos: pos as u32 })?;
+        }
+        Ok(Some(first))
     }
 
     /// The first way, from number `from` on, that can go on here.
@@ -203,17 +252,14 @@ impl<'a> Vm<'a> {
 
     #[inline(always)]
     fn push(&mut self, frame: Frame) -> Result<(), StepLimit> {
-        if self.scratch.stack.len() >= MAX_STACK {
-            return Err(StepLimit);
-        }
         self.scratch.stack.push(frame);
         self.spend(1)
     }
 
-    /// Counts steps.
+    /// Counts steps; by that, the stack's length is limited, too.
     #[inline(always)]
     fn spend(&mut self, steps: usize) -> Result<(), StepLimit> {
-        self.steps = self.steps.checked_sub(steps as u64).ok_or(StepLimit)?;
+        self.steps = self.steps.checked_sub(steps as u32).ok_or(StepLimit)?;
         Ok(())
     }
 
@@ -267,31 +313,6 @@ impl<'a> Vm<'a> {
             Frame::Loop { index, old } => self.scratch.counters[index as usize] = old,
             _ => {}
         }
-    }
-}
-
-/// How it goes on after an instruction.
-enum Flow {
-    /// At the next instruction, from this position.
-    Next(usize),
-    /// At that instruction, from the same position.
-    To(Pc),
-    Jump(Pc, usize),
-    /// This way is wrong.
-    Fail,
-    /// The end of the (sub-)pattern.
-    Done,
-}
-
-impl Flow {
-    #[inline(always)]
-    fn next(pos: Option<usize>) -> Flow {
-        pos.map_or(Flow::Fail, Flow::Next)
-    }
-
-    #[inline(always)]
-    fn next_if(ok: bool, pos: usize) -> Flow {
-        if ok { Flow::Next(pos) } else { Flow::Fail }
     }
 }
 

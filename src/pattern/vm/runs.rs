@@ -9,7 +9,6 @@ use super::{Frame, Vm, one_less};
 
 impl Vm<'_> {
     /// Enters the run of instruction `pc`: where it ends at first.
-    #[inline(always)]
     pub(super) fn enter_run(&mut self, run: &Run, pc: usize, pos: usize) -> Result<Option<usize>, StepLimit> {
         let Some(low) = self.required(run, pos)? else { return Ok(None) };
         let left = if run.max == NO_LIMIT { NO_LIMIT } else { run.max - run.min };
@@ -26,28 +25,46 @@ impl Vm<'_> {
     /// The end of the characters that the run must have.
     #[inline(always)]
     fn required(&mut self, run: &Run, pos: usize) -> Result<Option<usize>, StepLimit> {
-        let class = &self.program.classes[run.class as usize];
         let mut low = pos;
         for _ in 0..run.min {
-            match class.step(self.text, low) {
+            match self.one_more(run, low) {
                 Some(next) => low = next,
                 None => return Ok(None),
             }
         }
-        self.spend_bytes(low - pos)?;
         Ok(Some(low))
+    }
+
+    /// The next place of the text that follows, in the same line.
+    #[inline(always)]
+    pub(super) fn gap(&mut self, run: &Run, pc: usize, low: usize) -> Result<Option<usize>, StepLimit> {
+        let Follow::Literal(literal) = &run.follow else { return Ok(None) };
+        let end = literal.find(self.text, low).filter(|end| self.line_end(low) >= *end);
+        self.spend_bytes(end.unwrap_or(self.text.len()).saturating_sub(low))?;
+        if let Some(end) = end {
+            self.push(Frame::Lengthen { pc: pc as Pc, pos: end as u32, left: NO_LIMIT })?;
+        }
+        Ok(end)
+    }
+
+    /// Position after one more character of the run.
+    #[inline(always)]
+    fn one_more(&self, run: &Run, pos: usize) -> Option<usize> {
+        match &run.unless {
+            Some(literal) if literal.is_at(self.text, pos) => None,
+            _ => self.program.classes[run.class as usize].step(self.text, pos),
+        }
     }
 
     /// The end of at most `left` more characters.
     #[inline(always)]
     fn extent(&mut self, run: &Run, low: usize, left: u32) -> Result<usize, StepLimit> {
-        let class = &self.program.classes[run.class as usize];
         let end = match left {
             NO_LIMIT => self.whole_extent(run, low),
             _ => {
                 let mut end = low;
                 for _ in 0..left {
-                    match class.step(self.text, end) {
+                    match self.one_more(run, end) {
                         Some(next) => end = next,
                         None => break,
                     }
@@ -61,6 +78,15 @@ impl Vm<'_> {
 
     #[inline(always)]
     fn whole_extent(&mut self, run: &Run, low: usize) -> usize {
+        let end = self.extent_of_class(run, low);
+        match &run.unless {
+            None => end,
+            Some(literal) => literal.find(self.text, low).map_or(end, |at| at.min(end)),
+        }
+    }
+
+    #[inline(always)]
+    fn extent_of_class(&mut self, run: &Run, low: usize) -> usize {
         let rest = self.text.get(low..).unwrap_or_default();
         let stop = match run.kind {
             RunKind::Line => return self.line_end(low),
@@ -123,7 +149,7 @@ impl Vm<'_> {
         let Some(run) = self.run_of(pc) else { return Ok(None) };
         let high = previous_char(self.text, pos);
         let end = self.shorten(run, pc as usize, low, high)?;
-        Ok(end.map(|end| (pc as usize + 1, end)))
+        Ok(end.map(|end| run.after(pc as usize, end)))
     }
 
     /// The first end of the lazy run, from `low` on, after which it can go on.
@@ -154,6 +180,7 @@ impl Vm<'_> {
     #[inline(always)]
     fn covers(&mut self, run: &Run, low: usize, end: usize) -> bool {
         match run.kind {
+            _ if run.unless.is_some() => self.whole_extent(run, low) >= end,
             RunKind::Line => self.line_end(low) >= end,
             RunKind::Text => true,
             _ => {
@@ -170,7 +197,6 @@ impl Vm<'_> {
         low: usize,
         mut left: u32,
     ) -> Result<(Option<usize>, u32), StepLimit> {
-        let class = &self.program.classes[run.class as usize];
         let mut end = low;
         loop {
             let allowed = match follow {
@@ -181,7 +207,7 @@ impl Vm<'_> {
             if allowed {
                 break;
             }
-            match class.step(self.text, end) {
+            match self.one_more(run, end) {
                 Some(next) if left > 0 => (end, left) = (next, one_less(left)),
                 _ => {
                     self.spend_bytes(end - low)?;
@@ -201,17 +227,16 @@ impl Vm<'_> {
         left: u32,
     ) -> Result<Option<(usize, usize)>, StepLimit> {
         let Some(run) = self.run_of(pc) else { return Ok(None) };
-        let class = &self.program.classes[run.class as usize];
-        let Some(low) = class.step(self.text, pos) else { return Ok(None) };
+        let Some(low) = self.one_more(run, pos) else { return Ok(None) };
         let end = self.lengthen(run, pc as usize, low, one_less(left))?;
-        Ok(end.map(|end| (pc as usize + 1, end)))
+        Ok(end.map(|end| run.after(pc as usize, end)))
     }
 }
 
 impl<'a> Vm<'a> {
     fn run_of(&self, pc: Pc) -> Option<&'a Run> {
         match self.program.insts[pc as usize] {
-            Inst::Run(index) => Some(&self.program.runs[index as usize]),
+            Inst::Run(index) | Inst::Gap(index) => Some(&self.program.runs[index as usize]),
             _ => None,
         }
     }
