@@ -352,7 +352,7 @@ fn position(at: At, scope: Scope) -> Position {
 }
 
 /// About how many instructions a node takes.
-fn size(node: &Node) -> u64 {
+pub(super) fn size(node: &Node) -> u64 {
     match node {
         Node::Concat(nodes) | Node::Alternate(nodes) => nodes.iter().map(|n| size(n) + 1).sum(),
         Node::Class(_) | Node::Any(_) | Node::At(..) | Node::Backref(..) => 1,

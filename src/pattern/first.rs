@@ -63,7 +63,11 @@ fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
             let ways = &program.branches[*index as usize].ways;
             ways.iter().fold(First::default(), |first, (way, _)| first.or(firsts[*way as usize]))
         }
-        Inst::Run(index) | Inst::Gap(index) | Inst::Whole { run: index, .. } => {
+        Inst::Run(index)
+        | Inst::Gap(index)
+        | Inst::Few(index)
+        | Inst::Greedy(index)
+        | Inst::Whole { run: index, .. } => {
             let run = &program.runs[*index as usize];
             let class = program.classes[run.class as usize].first();
             if run.min == 0 { class.or(next) } else { class }

@@ -10,7 +10,7 @@ pub(super) fn fill_in(program: &mut Program, firsts: &[First]) {
         if let Inst::Run(index) = program.insts[pc] {
             let class = program.runs[index as usize].class;
             let class = program.classes[class as usize].first();
-            let follow = follow(program, pc + 1, class, firsts[pc + 1]);
+            let follow = follow(program, pc + 1, class, firsts);
             let skips = matches!(program.insts[pc + 1], Inst::Byte(_) | Inst::Text(_));
             let run = &mut program.runs[index as usize];
             run.skips = skips;
@@ -27,25 +27,33 @@ pub(super) fn fill_in(program: &mut Program, firsts: &[First]) {
 
 /// Quicker instructions for the forms that nearly all runs have.
 fn special_form(run: &Run, index: u32) -> Option<Inst> {
-    if run.max != NO_LIMIT || run.unless.is_some() {
+    if run.unless.is_some() {
         return None;
     }
     match (&run.follow, run.kind) {
-        (Follow::Longest, RunKind::Table) if run.min <= 1 => {
+        (Follow::Longest, RunKind::Table) if run.max == NO_LIMIT && run.min <= 1 => {
             Some(Inst::Whole { run: index, class: run.class, some: run.min == 1 })
         }
-        (Follow::Literal(_), RunKind::Line) if run.lazy && run.min == 0 => Some(Inst::Gap(index)),
+        (Follow::Longest, RunKind::Table) if run.max != NO_LIMIT => Some(Inst::Few(index)),
+        (_, RunKind::Table | RunKind::Line) if !run.lazy && run.max == NO_LIMIT && run.min <= 1 => {
+            Some(Inst::Greedy(index))
+        }
+        (Follow::Literal(_), RunKind::Line) if run.lazy && run.max == NO_LIMIT && run.min == 0 => {
+            Some(Inst::Gap(index))
+        }
         _ => None,
     }
 }
 
-fn follow(program: &Program, next: usize, class: First, first: First) -> Follow {
+fn follow(program: &Program, next: usize, class: First, firsts: &[First]) -> Follow {
+    let first = firsts[next];
     if class.is_disjoint(first) {
         return Follow::Longest;
     }
     match literal_at(program, next) {
         Some(literal) => Follow::Literal(Literal::new(&literal)),
         None if first.is_all() => Follow::Any,
+        None if matches!(program.insts[next], Inst::Class(_)) => Follow::Pair(first, firsts[next + 1]),
         None => Follow::First(first),
     }
 }
@@ -95,7 +103,7 @@ fn fixed_start(program: &Program, pc: usize) -> Option<Start> {
             let all = ways.iter().all(|way| matches!(anchored(way), Some(Start::Text)));
             all.then_some(Start::Text)
         }
-        Inst::Run(index) | Inst::Gap(index) => {
+        Inst::Run(index) | Inst::Gap(index) | Inst::Greedy(index) => {
             let run = &program.runs[*index as usize];
             let remembers = |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
             if run.max != NO_LIMIT || run.unless.is_some() || program.insts.iter().any(remembers) {

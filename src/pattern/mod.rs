@@ -18,6 +18,7 @@ mod prefilter;
 mod program;
 mod regex;
 mod search;
+mod specialise;
 mod tags;
 mod unicode;
 mod unicode_tables;

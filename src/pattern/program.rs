@@ -40,6 +40,10 @@ pub(super) enum Inst {
         class: u32,
         some: bool,
     },
+    /// Run `.0`, which is of all characters of the class that there are, within its bounds.
+    Few(u32),
+    /// Run `.0`, which is greedy, without limit, of none or one at least.
+    Greedy(u32),
     /// Run `.0`, which is `.*?` up to a text.
     Gap(u32),
     /// Enters counted loop `.0`.
@@ -135,11 +139,30 @@ pub(super) enum Follow {
     Any,
     /// One of these, at the run's end.
     First(First),
+    /// One of these, and after it, if it is an ASCII character, one of those.
+    Pair(First, First),
     /// Something that cannot be inside the run, or nothing that goes back into it: only the
     /// longest run will do.
     Longest,
     /// This text.
     Literal(Literal),
+}
+
+impl Follow {
+    /// Whether what stands at `pos` may follow.
+    #[inline(always)]
+    pub fn allows(&self, text: &[u8], pos: usize) -> bool {
+        match self {
+            Follow::Any | Follow::Longest => true,
+            Follow::First(first) => first.has(text.get(pos).copied()),
+            Follow::Pair(first, second) => {
+                let next = text.get(pos).copied();
+                first.has(next)
+                    && (next.is_none_or(|byte| byte >= 0x80) || second.has(text.get(pos + 1).copied()))
+            }
+            Follow::Literal(literal) => literal.is_at(text, pos),
+        }
+    }
 }
 
 /// A repeated construct with a counter.

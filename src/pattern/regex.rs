@@ -10,14 +10,15 @@ use super::literals::required;
 use super::parse::parse;
 use super::program::{Program, Start};
 use super::search;
+use super::specialise::specialise;
 use super::vm::{Scratch, UNSET};
 
 /// Steps (a few nanoseconds each) after which the matcher gives up.
-const STEPS: u32 = 3_000_000;
+const STEPS: u32 = 1_000_000;
 
 /// Steps after which the automaton is asked instead, if there is one: some for any text, and some
 /// for each byte.
-const STEPS_BEFORE_LINEAR: (u32, u32) = (20_000, 8);
+const STEPS_BEFORE_LINEAR: (u32, u32) = (20_000, 2);
 
 /// The flags given to `re.compile`; flags inside the pattern add to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -104,8 +105,8 @@ impl Regex {
     /// Compiles a pattern as Python's `re.compile(pattern, flags)` does.
     pub fn new(pattern: &str, flags: Flags) -> Result<Regex, Error> {
         let parsed = parse(pattern, flags).map_err(|reason| Error { reason })?;
-        let program = compile(&parsed.root, parsed.names.len());
         let required: Vec<Literal> = required(&parsed.root).iter().map(|text| Literal::new(text)).collect();
+        let program = compile(&specialise(parsed.root), parsed.names.len());
         Ok(Regex(Arc::new(Compiled {
             pattern: pattern.to_owned(),
             flags,

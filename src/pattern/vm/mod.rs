@@ -133,6 +133,19 @@ impl<'a> Vm<'a> {
                         continue;
                     }
                 }
+                Inst::Few(index) => {
+                    if let Some(end) = self.few(&program.runs[*index as usize], pos) {
+                        (pc, pos) = (pc + 1, end);
+                        continue;
+                    }
+                }
+                Inst::Greedy(index) => {
+                    let run = &program.runs[*index as usize];
+                    if let Some(end) = self.greedy(run, pc, pos)? {
+                        (pc, pos) = run.after(pc, end);
+                        continue;
+                    }
+                }
                 Inst::Gap(index) => {
                     let run = &program.runs[*index as usize];
                     if let Some(end) = self.gap(run, pc, pos)? {

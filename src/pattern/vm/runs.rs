@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr2, memchr3};
 
 use super::super::StepLimit;
-use super::super::charset::previous_char;
+use super::super::charset::{next_char, previous_char};
 use super::super::program::{Follow, Inst, NO_LIMIT, Pc, Run, RunKind};
 use super::{Frame, Vm, one_less};
 
@@ -33,6 +33,43 @@ impl Vm<'_> {
             }
         }
         Ok(Some(low))
+    }
+
+    /// The end of all characters that there are, within the run's bounds.
+    #[inline(always)]
+    pub(super) fn few(&self, run: &Run, pos: usize) -> Option<usize> {
+        let class = &self.program.classes[run.class as usize];
+        let (mut end, mut count) = (pos, 0);
+        while count < run.max {
+            match class.step(self.text, end) {
+                Some(next) => (end, count) = (next, count + 1),
+                None => break,
+            }
+        }
+        (count >= run.min).then_some(end)
+    }
+
+    /// The last place where a greedy run without limit can end.
+    #[inline(always)]
+    pub(super) fn greedy(&mut self, run: &Run, pc: usize, pos: usize) -> Result<Option<usize>, StepLimit> {
+        let class = &self.program.classes[run.class as usize];
+        let high = match run.kind {
+            RunKind::Line => self.line_end(pos),
+            _ => class.run(self.text, pos),
+        };
+        let low = match run.min {
+            0 => pos,
+            _ if high > pos => next_char(self.text, pos),
+            _ => return Ok(None),
+        };
+        self.spend_bytes(high - pos)?;
+        if !run.follow.allows(self.text, high) {
+            return self.shorten(run, pc, low, high);
+        }
+        if high > low && !matches!(run.follow, Follow::Longest) {
+            self.push(Frame::Shorten { pc: pc as Pc, pos: high as u32, low: low as u32 })?;
+        }
+        Ok(Some(high))
     }
 
     /// The next place of the text that follows, in the same line.
@@ -111,15 +148,13 @@ impl Vm<'_> {
     }
 
     /// The last end of the greedy run, from `high` down to `low`, after which it can go on.
-    #[inline(always)]
     fn shorten(&mut self, run: &Run, pc: usize, low: usize, high: usize) -> Result<Option<usize>, StepLimit> {
         let end = match &run.follow {
-            Follow::Any | Follow::Longest => Some(high),
             Follow::Literal(literal) => literal.rfind(self.text, low, high),
-            Follow::First(first) => {
+            follow => {
                 let mut end = high;
                 loop {
-                    if first.has(self.text.get(end).copied()) {
+                    if follow.allows(self.text, end) {
                         break Some(end);
                     }
                     if end <= low {
@@ -199,12 +234,7 @@ impl Vm<'_> {
     ) -> Result<(Option<usize>, u32), StepLimit> {
         let mut end = low;
         loop {
-            let allowed = match follow {
-                Follow::Any | Follow::Longest => true,
-                Follow::First(first) => first.has(self.text.get(end).copied()),
-                Follow::Literal(literal) => self.text[end..].starts_with(literal.bytes()),
-            };
-            if allowed {
+            if follow.allows(self.text, end) {
                 break;
             }
             match self.one_more(run, end) {
@@ -236,7 +266,9 @@ impl Vm<'_> {
 impl<'a> Vm<'a> {
     fn run_of(&self, pc: Pc) -> Option<&'a Run> {
         match self.program.insts[pc as usize] {
-            Inst::Run(index) | Inst::Gap(index) => Some(&self.program.runs[index as usize]),
+            Inst::Run(index) | Inst::Gap(index) | Inst::Greedy(index) => {
+                Some(&self.program.runs[index as usize])
+            }
             _ => None,
         }
     }
