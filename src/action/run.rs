@@ -33,8 +33,8 @@ const HINT_127: &str = "Make sure that all commands in {} are in the PATH of fai
 /// How a command ended.
 enum Outcome {
     Exit(ExitStatus),
-    /// Nothing could end it.
-    Unkillable,
+    /// Nothing could end the process of this number.
+    Unkillable(u32),
 }
 
 /// Runs a command to its end and logs as upstream; whether it succeeded. An error is what upstream raises
@@ -134,7 +134,7 @@ impl Run<'_> {
     fn end(&mut self, child: &mut Child, timeout: &Value) -> Outcome {
         self.tell(level::ERROR);
         self.log(level::ERROR, &format!("timed out after {} seconds.", timeout.to_text()));
-        end_group(child).map_or(Outcome::Unkillable, Outcome::Exit)
+        end_group(child).map_or_else(|| Outcome::Unkillable(child.id()), Outcome::Exit)
     }
 
     /// Logs how it went; the exit code, if it is an accepted one.
@@ -154,7 +154,7 @@ impl Run<'_> {
             }
         }
         match outcome {
-            Outcome::Unkillable => self.log(level::ERROR, "unable to kill the process"),
+            Outcome::Unkillable(pid) => self.log(level::ERROR, &format!("unable to kill PID {pid}")),
             Outcome::Exit(status) => match code {
                 Some(code) => self.log(level::DEBUG, &format!("returned successfully {code}")),
                 None => self.report_failure(*status),
@@ -181,7 +181,7 @@ impl Run<'_> {
 }
 
 /// Ends the child's whole group: politely, then firmly. `None` when even that had no effect.
-fn end_group(child: &mut Child) -> Option<ExitStatus> {
+pub(super) fn end_group(child: &mut Child) -> Option<ExitStatus> {
     let group = Pid::from_child(child);
     let _ = kill_process_group(group, Signal::TERM);
     sleep(KILL_DELAY);

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
@@ -10,10 +11,14 @@ use crate::action::Python;
 use crate::action::host::Host;
 use crate::action::info::{ActionInfo, TAGS};
 use crate::action::job::Call;
+use crate::action::run::end_group;
 use crate::system::process::in_new_session;
 use crate::value::{Exception, Value};
 
 const SCRIPT: &str = include_str!("bridge.py");
+
+/// How long the process may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A running Python action; it ends with this.
 pub(super) struct Bridge {
@@ -118,10 +123,15 @@ impl Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        // The end of its input ends the process.
+        // The end of its input ends the process, unless the action has left something running in it.
         self.requests = None;
-        // Its exit code says nothing; waiting leaves no zombie behind.
-        let _ = self.child.wait();
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if matches!(self.child.try_wait(), Ok(None)) {
+            end_group(&mut self.child);
+        }
     }
 }
 
