@@ -141,7 +141,7 @@ impl Run<'_> {
     fn report(&mut self, outcome: &Outcome, output: &Output, accepted: &[i32]) -> Option<i32> {
         let code = match outcome {
             Outcome::Exit(status) => status.code().filter(|code| accepted.contains(code)),
-            Outcome::Unkillable => None,
+            Outcome::Unkillable(_) => None,
         };
         let success = code.is_some();
         let std_level = if success { level::DEBUG } else { level::ERROR };
