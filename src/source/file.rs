@@ -95,8 +95,10 @@ impl Content {
 
     /// SHA-1 of the first line (trap 1), empty while that is incomplete.
     pub fn hash(&mut self) -> &str {
-        if let (true, Some(file)) = (self.hash.is_empty(), &self.file) {
-            self.hash = first_line_hash(file);
+        if self.hash.is_empty() {
+            // The start as it is now, so that a later change of it is noticed.
+            self.head_changed();
+            self.hash = self.file.as_ref().map(first_line_hash).unwrap_or_default();
         }
         &self.hash
     }
@@ -172,7 +174,7 @@ impl Content {
             length = length.min(line_end.from(&buffer[..length], (next - pos) as usize));
         }
         if length > 0 {
-            if pos == 0 && self.hash.is_empty() {
+            if pos == 0 {
                 self.hash = hash_of(&buffer[..LineEnd::Byte.first(&buffer[..length]).unwrap_or(length)]);
             }
             self.deliver(pos, pos + length as u64, &buffer[..length], readers, sink);

@@ -27,7 +27,8 @@ const MAX_MISSES: u32 = 50;
 #[derive(Debug)]
 pub struct Files {
     map: HashMap<Key, Tailed>,
-    index: HashMap<(PathBuf, Backend, LineEnd), Key>,
+    /// Files by name: one for each way of watching and each line end.
+    index: HashMap<PathBuf, Vec<Key>>,
     jails: HashMap<JailId, Vec<Key>>,
     pub watcher: Option<Watcher>,
     queue: VecDeque<Key>,
@@ -103,15 +104,17 @@ impl Files {
         meta: &Metadata,
         book: &mut Book,
     ) -> Key {
-        let index = (path.to_owned(), backend, line_end);
-        let key = match self.index.get(&index) {
-            Some(key) => *key,
+        let keys = self.index.entry(path.to_owned()).or_default();
+        let fits = |key: &Key| {
+            self.map.get(key).is_some_and(|file| file.asked == backend && file.line_end == line_end)
+        };
+        let key = match keys.iter().copied().find(fits) {
+            Some(key) => key,
             None => {
                 self.uses += 1;
-                let key = self.uses;
-                self.map.insert(key, Tailed::new(path, backend, line_end, file, meta));
-                self.index.insert(index, key);
-                key
+                keys.push(self.uses);
+                self.map.insert(self.uses, Tailed::new(path, backend, line_end, file, meta));
+                self.uses
             }
         };
         self.look(key, book);
@@ -119,8 +122,8 @@ impl Files {
     }
 
     fn key_of(&self, jail: JailId, path: &Path) -> Option<Key> {
-        let keys = self.jails.get(&jail)?;
-        keys.iter().copied().find(|key| self.map.get(key).is_some_and(|file| file.path == path))
+        let keys = self.index.get(path)?;
+        keys.iter().copied().find(|key| self.map.get(key).is_some_and(|file| file.has(jail)))
     }
 
     /// Paths of a jail in order of addition.
@@ -194,7 +197,12 @@ impl Files {
     fn forget(&mut self, key: Key) {
         let Some(mut file) = self.map.remove(&key) else { return };
         file.release(key, &mut self.watcher);
-        self.index.retain(|_, k| *k != key);
+        if let Some(keys) = self.index.get_mut(&file.path) {
+            keys.retain(|k| *k != key);
+            if keys.is_empty() {
+                self.index.remove(&file.path);
+            }
+        }
         self.held.remove(&(file.used, key));
         if let Some(due) = file.due {
             self.timers.remove(&(micros(due), key));

@@ -48,6 +48,8 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Tailed {
     pub path: PathBuf,
+    /// As asked for, and as it is: without inotify it is polled.
+    pub asked: Backend,
     pub backend: Backend,
     pub line_end: LineEnd,
     pub now: Content,
@@ -80,6 +82,7 @@ impl Tailed {
     pub fn new(path: &Path, backend: Backend, line_end: LineEnd, file: File, meta: &Metadata) -> Tailed {
         Tailed {
             path: path.to_owned(),
+            asked: backend,
             backend,
             line_end,
             now: Content::new(file, meta),
@@ -99,6 +102,11 @@ impl Tailed {
             points: Vec::new(),
             polled: None,
         }
+    }
+
+    /// Whether a jail reads it, or is going to.
+    pub fn has(&self, jail: JailId) -> bool {
+        self.waiting.iter().any(|w| w.jail == jail) || self.now.cursors.iter().any(|c| c.reader.jail == jail)
     }
 
     /// Looks up the name and takes what is there now.

@@ -4,7 +4,7 @@
 //! going, each symbolic link on the way likewise, and each directory above for being moved. So a
 //! rename, a swapped link or a returning directory is noticed at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -32,9 +32,9 @@ pub type Point = (WatchDescriptor, Option<OsString>);
 /// Everybody interested in one watched inode.
 #[derive(Debug, Default)]
 struct Watch {
-    content: Vec<Key>,
-    names: HashMap<OsString, Vec<Key>>,
-    whole: Vec<Key>,
+    content: BTreeSet<Key>,
+    names: HashMap<OsString, BTreeSet<Key>>,
+    whole: BTreeSet<Key>,
 }
 
 /// The inotify instance and who waits for what.
@@ -53,13 +53,13 @@ impl Watcher {
     /// Reports writes to the inode that `path` now leads to.
     pub fn watch_content(&mut self, key: Key, path: &Path) -> io::Result<WatchDescriptor> {
         let wd = self.inotify.watches().add(path, WatchMask::MODIFY | WatchMask::MASK_ADD)?;
-        insert(&mut self.watches.entry(wd.clone()).or_default().content, key);
+        self.watches.entry(wd.clone()).or_default().content.insert(key);
         Ok(wd)
     }
 
     pub fn release_content(&mut self, key: Key, wd: WatchDescriptor) {
         if let Some(watch) = self.watches.get_mut(&wd) {
-            watch.content.retain(|k| *k != key);
+            watch.content.remove(&key);
         }
         self.drop_unused(wd);
     }
@@ -97,9 +97,9 @@ impl Watcher {
         }
         let wd = self.inotify.watches().add(dir, mask)?;
         let watch = self.watches.entry(wd.clone()).or_default();
-        insert(&mut watch.whole, key);
+        watch.whole.insert(key);
         if let Some(name) = name {
-            insert(watch.names.entry(name.to_owned()).or_default(), key);
+            watch.names.entry(name.to_owned()).or_default().insert(key);
         }
         Ok((wd, name.map(OsStr::to_owned)))
     }
@@ -107,11 +107,14 @@ impl Watcher {
     pub fn release_path(&mut self, key: Key, points: Vec<Point>) {
         for (wd, name) in points {
             if let Some(watch) = self.watches.get_mut(&wd) {
-                watch.whole.retain(|k| *k != key);
+                watch.whole.remove(&key);
                 if let Some(keys) = name.as_ref().and_then(|name| watch.names.get_mut(name)) {
-                    keys.retain(|k| *k != key);
+                    keys.remove(&key);
                 }
-                watch.names.retain(|_, keys| !keys.is_empty());
+                if let Some(name) = name.filter(|name| watch.names.get(name).is_some_and(BTreeSet::is_empty))
+                {
+                    watch.names.remove(&name);
+                }
             }
             self.drop_unused(wd);
         }
@@ -154,12 +157,6 @@ impl Watcher {
 impl AsFd for Watcher {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
-    }
-}
-
-fn insert(keys: &mut Vec<Key>, key: Key) {
-    if !keys.contains(&key) {
-        keys.push(key);
     }
 }
 
