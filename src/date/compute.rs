@@ -35,6 +35,8 @@ pub(super) enum Field {
     AmPm,
     Minute,
     Second,
+    /// Of a second; not used.
+    Fraction,
     WeekdayName,
     WeekdayAbbreviation,
     Weekday,
@@ -61,6 +63,7 @@ impl Field {
             "p" => Field::AmPm,
             "M" => Field::Minute,
             "S" => Field::Second,
+            "f" => Field::Fraction,
             "A" => Field::WeekdayName,
             "a" => Field::WeekdayAbbreviation,
             "w" => Field::Weekday,
@@ -121,7 +124,7 @@ impl Parts {
             Field::Day => self.day = Some(integer(text)?),
             Field::Hour => self.hour = integer(text)?,
             Field::HalfDayHour => self.hour = half_day_hour(integer(text)?, half)?,
-            Field::AmPm => {}
+            Field::AmPm | Field::Fraction => {}
             Field::Minute => self.minute = integer(text)?,
             Field::Second => self.second = integer(text)?,
             Field::WeekdayName => self.weekday = Some(position(&WEEKDAYS, text, None)?),
@@ -136,6 +139,23 @@ impl Parts {
             Field::Zone => self.zone = Some(zone(text)?),
         }
         Ok(())
+    }
+
+    /// Replaces a number that the text said, if every template that takes it for this field takes this one too, in two
+    /// digits (or four, of a year).
+    pub(super) fn replace(&mut self, field: Field, number: i64) -> bool {
+        let (range, place) = match field {
+            Field::Month => (1..=12, self.month.as_mut()),
+            Field::Day => (1..=31, self.day.as_mut()),
+            Field::Hour => (0..=23, Some(&mut self.hour)),
+            Field::Minute => (0..=59, Some(&mut self.minute)),
+            Field::Second => (0..=59, Some(&mut self.second)),
+            Field::Year => (0..=9999, self.year.as_mut()),
+            _ => return false,
+        };
+        let Some(place) = place.filter(|_| range.contains(&number)) else { return false };
+        *place = number;
+        true
     }
 
     /// The Unix time. `default_zone` is `logtimezone` in minutes; `now` completes what is missing.

@@ -237,6 +237,7 @@ impl DateDetector {
         match hit.reach {
             Some(reach) if same && known_way => {
                 self.memo.keep(&text, &found, hit.reading, Way { reach, in_place: hit.in_place });
+                self.learn_numbers(&found, hit.in_place)?;
             }
             _ => self.memo.forget(),
         }
@@ -245,13 +246,24 @@ impl DateDetector {
 
     /// The date of a line that has it in common with the line before.
     fn find_again(&mut self, line: &[u8], now: f64) -> Option<Found> {
-        if !self.memo.fits(line) {
+        if !self.memo.fits(line) && !self.memo.follow(line) {
             return None;
         }
         self.memo.refresh(now, &mut self.local, self.default_zone);
         let found = self.memo.found.clone()?;
         self.count(found.template, now);
         Some(found)
+    }
+
+    /// After a match by the quick matcher: where the memo has numbers.
+    fn learn_numbers(&mut self, found: &Found, in_place: bool) -> Result<(), MatchError> {
+        let template = &self.entries[found.template].template;
+        if template.regular && !in_place {
+            let fields = template.compiled()?.fields.iter();
+            let scratch = &self.scratch;
+            self.memo.learn(fields.filter_map(|(field, group)| Some((*field, scratch.group(*group)?))));
+        }
+        Ok(())
     }
 
     fn resolve(&mut self, reading: &Result<Reading, TimeError>, now: f64) -> Result<Stamp, TimeError> {

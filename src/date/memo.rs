@@ -1,5 +1,7 @@
-//! The same bytes where the date was found in the line before give the same date.
+//! The same bytes where the date was found in the line before give the same date; other digits there, a date at
+//! the same place.
 
+use super::compute::Field;
 use super::detector::Found;
 use super::place::Text;
 use super::template::{Reading, Stamp, TimeError};
@@ -15,6 +17,10 @@ pub(super) struct Memo {
     bytes: Vec<u8>,
     /// The line ends with them.
     ends_line: bool,
+    /// Which bytes may be other digits; none if only the same bytes will do.
+    free: Vec<bool>,
+    /// The numbers and where they stand among the bytes.
+    numbers: Vec<(Field, usize, usize)>,
     reading: Option<Result<Reading, TimeError>>,
     pub found: Option<Found>,
     /// Second for which the time found holds; none if it is to be computed for each line.
@@ -60,6 +66,60 @@ impl Memo {
         self.reading = Some(reading);
         self.found = Some(found.clone());
         self.computed = None;
+        self.free.clear();
+    }
+
+    /// Learns which of the bytes are numbers. Only for templates whose numbers can be exchanged, searched from the start
+    /// of the line.
+    pub(super) fn learn(&mut self, fields: impl Iterator<Item = (Field, (usize, usize))>) {
+        self.numbers.clear();
+        self.free.resize(self.bytes.len(), false);
+        for (field, (start, end)) in fields.filter(|_| self.valid) {
+            let fixed = match (field, end - start) {
+                (Field::Fraction, _) => 0,
+                // the regex knows the decades
+                (Field::Year, 4) => 3,
+                (Field::Month | Field::Day | Field::Hour | Field::Minute | Field::Second, 2) => 0,
+                _ => continue,
+            };
+            if !self.bytes[start..end].iter().all(u8::is_ascii_digit) {
+                continue;
+            }
+            self.free[start + fixed..end].fill(true);
+            if field != Field::Fraction {
+                self.numbers.push((field, start, end));
+            }
+        }
+    }
+
+    /// Whether this line has a date in the same digits' places; takes it over.
+    pub(super) fn follow(&mut self, line: &[u8]) -> bool {
+        let length = self.bytes.len();
+        if !self.valid
+            || self.free.is_empty()
+            || line.len() < length
+            || (line.len() == length) != self.ends_line
+        {
+            return false;
+        }
+        let (Some(Ok(Reading::Parts(parts))), bytes) = (&mut self.reading, &line[..length]) else {
+            return false;
+        };
+        let fits = |((new, old), free): ((&u8, &u8), &bool)| new == old || (*free && new.is_ascii_digit());
+        if !bytes.iter().zip(&self.bytes).zip(&self.free).all(fits) {
+            return false;
+        }
+        for (field, start, end) in &self.numbers {
+            let number = bytes[*start..*end].iter().fold(0, |number, b| number * 10 + i64::from(b - b'0'));
+            if !parts.replace(*field, number) {
+                // the parts are of no line now
+                self.valid = false;
+                return false;
+            }
+        }
+        self.bytes.copy_from_slice(bytes);
+        self.computed = None;
+        true
     }
 
     /// Whether this line has the same date.

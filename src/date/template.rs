@@ -82,6 +82,8 @@ pub struct Template {
     pub(super) line_begin: bool,
     /// It can match at the end of the line only.
     pub(super) line_end: bool,
+    /// Its numbers can be exchanged for others of the same number of digits, see [`Parts::replace`].
+    pub(super) regular: bool,
     kind: Kind,
     compiled: OnceLock<Result<Compiled, Exception>>,
 }
@@ -103,8 +105,16 @@ pub(super) struct Compiled {
     /// The quick form, if the regex has one.
     pub direct: Option<Direct>,
     /// The groups that mean something, in the regex's order.
-    fields: Vec<(Field, usize)>,
+    pub fields: Vec<(Field, usize)>,
 }
+
+/// Patterns whose fields stand apart, so that other numbers change neither where they stand nor what follows.
+const REGULAR: [&str; 4] = [
+    r"%ExY(?P<_sep>[-/.])%m(?P=_sep)%d(?:T|  ?)%H:%M:%S(?:[.,]%f)?(?:\s*%z)?",
+    r"(?:%a )?%b %d %k:%M:%S(?:\.%f)?(?: %ExY)?",
+    r"(?:%a )?%b %d %ExY %k:%M:%S(?:\.%f)?",
+    r"%d(?P<_sep>[-/])%b(?P=_sep)%ExY[ :]?%H:%M:%S(?:\.%f)?(?: %z)?",
+];
 
 const SHORT_EPOCH: &str = r"\d{10,11}\b(?:\.\d{3,6})?";
 const LONG_EPOCH: &str = r"\d{10,11}(?:\d{3}(?:\.\d{1,6}|\d{3})?)?";
@@ -149,6 +159,7 @@ impl Template {
         }
         let mut template = Self::new(name, &regex, begin, end, Kind::Fields);
         template.pattern = Some(original.to_owned());
+        template.regular = REGULAR.contains(&original.strip_prefix("{^LN-BEG}").unwrap_or(original));
         Ok(template)
     }
 
@@ -192,6 +203,7 @@ impl Template {
             regex: bounded.regex,
             line_begin: at_line || bounded.line_begin,
             line_end: bounded.line_end,
+            regular: false,
             kind,
             compiled: OnceLock::new(),
         }

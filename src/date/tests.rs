@@ -491,3 +491,50 @@ fn a_remembered_date_is_the_date() {
         assert_eq!(hits(&remembers), hits(&forgets));
     }
 }
+
+#[test]
+fn a_followed_date_is_the_date() {
+    let starts = [
+        "2005-01-23T21:59:59.981746+01:00 x",
+        "2005/01/23 21:59:59 x",
+        "2005.01.23  21:59:59,5 Z x",
+        "Jan 23 21:59:59 x",
+        "Jan  3  1:59:59 x",
+        "Sun Jan 23 21:59:59.011 2005 x",
+        "Sun Jan 23 2005 21:59:59.011 x",
+        "[23/Jan/2005:21:59:59 +0100] x",
+        "23-Jan-2005 21:59:59",
+    ];
+    let mut state = 1_u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) % below
+    };
+    let mut dates = 0;
+    for start in starts {
+        let (mut remembers, mut forgets) = (detector(""), detector(""));
+        let mut line = start.to_owned();
+        for i in 0..1500 {
+            let digits: Vec<usize> =
+                line.match_indices(|c: char| c.is_ascii_digit()).map(|(at, _)| at).collect();
+            for _ in 0..=random(2) {
+                let at = digits[random(digits.len() as u64) as usize];
+                line.replace_range(at..=at, &random(10).to_string());
+            }
+            let now = NOW + (i / 10) as f64 * 40_000.0;
+            forgets.set_default_tz(None).unwrap();
+            let found = [&mut remembers, &mut forgets].map(|d| d.find(line.as_bytes(), now).unwrap());
+            assert_eq!(found[0], found[1], "{line:?}");
+            if found[0].as_ref().is_none_or(|found| found.time.is_err()) || random(20) == 0 {
+                line = start.to_owned();
+            } else {
+                dates += 1;
+            }
+        }
+        let hits = |d: &DateDetector| {
+            d.templates().iter().map(|e| (e.template.name.clone(), e.hits)).collect::<Vec<_>>()
+        };
+        assert_eq!(hits(&remembers), hits(&forgets));
+    }
+    assert!(dates > 5000, "{dates}");
+}

@@ -93,18 +93,19 @@ pub fn check_zone(text: &str) -> Result<i32, ZoneError> {
 /// `+hh`, `+hhmm` or `+hh:mm`.
 fn offset_minutes(text: &str) -> Option<i32> {
     let sign = if text.starts_with('-') { -1 } else { 1 };
-    let digits: Vec<char> = text[1..].chars().collect();
-    let number =
-        |digits: &[char]| digits.iter().try_fold(0, |n, c| Some(n * 10 + super::compute::digit(*c)? as i32));
-    let (hours, minutes): (&[char], &[char]) = match digits.as_slice() {
-        [a, b] => (&[*a, *b], &[]),
-        [a, b, c, d] | [a, b, ':', c, d] => (&[*a, *b], &[*c, *d]),
+    let mut digits = text[1..].chars();
+    let hours = match digits.next()? {
+        '0' => 0,
+        '1' => 10,
         _ => return None,
     };
-    if !matches!(hours[0], '0' | '1') {
-        return None;
-    }
-    Some(sign * (number(hours)? * 60 + number(minutes)?))
+    let digit = |digits: &mut std::str::Chars| super::compute::digit(digits.next()?).map(|d| d as i32);
+    let hours = hours + digit(&mut digits)?;
+    let mut rest = digits.as_str();
+    rest = rest.strip_prefix(':').filter(|rest| !rest.is_empty()).unwrap_or(rest);
+    let mut digits = rest.chars();
+    let minutes = if rest.is_empty() { 0 } else { digit(&mut digits)? * 10 + digit(&mut digits)? };
+    digits.next().is_none().then_some(sign * (hours * 60 + minutes))
 }
 
 /// The zone in which log times without an own zone are read, and in which "today" is reckoned.

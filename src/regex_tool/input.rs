@@ -1,17 +1,22 @@
 //! Which lines are tried: a text, a file, or the journal.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+
 use super::Exit;
 use super::regexes::short;
 use super::tester::Tester;
+use crate::clock;
+use crate::config::split::extract_options;
 use crate::filter::Dated;
 use crate::filter::decode::Encoding;
-use crate::source::LineEnd;
+use crate::source::{self, Event, JailId, LineEnd, Sources};
 use crate::value::Value;
 
 /// A line to try.
@@ -49,7 +54,7 @@ pub fn open(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
         return open_file(tester, log);
     }
     if log.starts_with("systemd-journal") {
-        return Err(Exit::raised("systemd-journal: not available in this build"));
+        return open_journal(tester, log);
     }
     let single = tester.filter.max_lines() <= 1 && !log.contains('\n');
     let lines: Vec<String> = log.split('\n').map(str::to_owned).collect();
@@ -94,6 +99,70 @@ fn open_file(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
         line_end: LineEnd::of_encoding(&name),
         bytes: Vec::new(),
     }))
+}
+
+fn open_journal(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
+    tester.say("Use         systemd journal");
+    tester.say(&format!("Use         encoding : {}", tester.options.encoding));
+    let (_, options) = extract_options(log).map_err(|e| Exit::raised(e.to_string()))?;
+    let options: Vec<(String, String)> =
+        options.iter().map(|(name, value)| (name.clone(), value.to_text())).collect();
+    tester.without_date_pattern();
+    let mut sources = Sources::new().map_err(|e| Exit::raised(e.to_string()))?;
+    let raised = |e: source::Error| Exit::raised(e.to_string());
+    sources.add_entries(JAIL, "systemd", &options, None).map_err(raised)?;
+    if let Some(words) = tester.journalmatch.clone().filter(|words| !words.is_empty()) {
+        sources.add_journal_match(JAIL, &words).map_err(raised)?;
+        tester.say(&format!("Use    journal match : {}", words.join(" ")));
+    }
+    sources.start(JAIL, 0.0, clock::now(), &mut |_| None);
+    for message in sources.take_messages() {
+        tester.log(message.level, message.logger, &message.text);
+    }
+    Ok(Box::new(Entries { sources, waiting: VecDeque::new() }))
+}
+
+/// The one whose source the journal is here.
+const JAIL: JailId = JailId(0);
+
+/// How long the journal may be silent before it counts as read.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// The entries of the journal.
+struct Entries {
+    sources: Sources,
+    waiting: VecDeque<Line>,
+}
+
+impl Iterator for Entries {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<io::Result<Line>> {
+        let mut waited = false;
+        while self.waiting.is_empty() {
+            let waiting = &mut self.waiting;
+            let more = self.sources.process(clock::now(), &mut |event| {
+                if let Event::Entry { time, date, text, .. } = event {
+                    let (date, after) = (date.to_owned(), text.to_owned());
+                    waiting.push_back(Line::Dated { before: String::new(), date, after, time });
+                }
+            });
+            if waiting.is_empty() && !more {
+                if waited {
+                    return None;
+                }
+                waited = true;
+                let mut descriptor = [PollFd::new(&self.sources, PollFlags::IN)];
+                // whether it is readable or not, the next look decides
+                let _ = rustix::event::poll(&mut descriptor, Some(&timeout(SILENCE)));
+            }
+        }
+        self.waiting.pop_front().map(Ok)
+    }
+}
+
+fn timeout(time: Duration) -> Timespec {
+    Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() }
 }
 
 /// The complete lines of a file, decoded.

@@ -254,7 +254,15 @@ impl<'o> Tester<'o> {
         let hits = self.count_regexes(&found);
         let ignored = ignored || hits < found.len();
         self.count_prefix();
-        self.count_buffered(&before);
+        let mut earlier = self.count_buffered(&before);
+        let text = match earlier.is_empty() {
+            true => text,
+            false => {
+                let last = found.last().and_then(|hit| hit.matches.last());
+                earlier.push(last.map_or_else(|| text.to_string(), MatchLine::undated));
+                earlier.join("\n").into()
+            }
+        };
         let all =
             [self.options.print_all_ignored, self.options.print_all_matched, self.options.print_all_missed];
         let limit = self.limit() + 1;
@@ -376,26 +384,33 @@ impl<'o> Tester<'o> {
         }
     }
 
-    /// Lines that waited in the buffer and now belong to a match are matched, not missed.
-    fn count_buffered(&mut self, before: &[MatchLine]) {
+    /// Lines that waited in the buffer and now belong to a match are matched, not missed. Returns what is to be shown of
+    /// them together with the line that completed the match (for debuggex only).
+    fn count_buffered(&mut self, before: &[MatchLine]) -> Vec<String> {
         let max_lines = self.filter.max_lines();
+        let mut together = Vec::new();
         if max_lines <= 1 {
-            return;
+            return together;
         }
         let dropped = usize::from(before.len() >= max_lines);
         for line in before.iter().skip(dropped) {
             if self.filter.buffered_lines().contains(line) {
                 continue;
             }
-            if let Some(at) = self.lines.missed.lines.iter().position(|missed| **missed == *line.text) {
+            let debuggex = self.options.debuggex;
+            let shown = if debuggex { line.undated() } else { line.text.to_string() };
+            if let Some(at) = self.lines.missed.lines.iter().position(|missed| *missed == shown) {
                 self.lines.missed.lines.remove(at);
             }
-            if self.options.print_all_matched {
-                self.lines.matched.lines.push(line.text.to_string());
+            match (self.options.print_all_matched, debuggex) {
+                (true, true) => together.push(shown),
+                (true, false) => self.lines.matched.lines.push(shown),
+                (false, _) => {}
             }
             self.lines.matched.count += 1;
             self.lines.missed.count -= 1;
         }
+        together
     }
 
     /// How many lines of a kind are shown at most.
