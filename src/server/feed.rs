@@ -23,6 +23,10 @@ impl Engine {
             deliver(event, jails, resolver, now, &mut results);
         });
         self.unsaved |= !results.is_empty() || more;
+        for jail in self.jails.values().filter(|jail| jail.idle) {
+            // A jail that met too many errors rests from here on.
+            self.sources.set_idle(jail.id, true);
+        }
         for (name, effects) in results {
             self.carry_out(&name, effects);
         }

@@ -163,8 +163,16 @@ impl Engine {
             log_server(&format!("Jail {} reloaded", Value::str(name)));
             self.begin_reading(name)?;
         }
-        self.jail_mut(name)?.idle = false;
+        self.rest(name, false);
         Ok(Value::None)
+    }
+
+    /// Lets a jail rest, or go on: its sources keep what comes meanwhile.
+    pub(super) fn rest(&mut self, name: &str, idle: bool) {
+        if let Some(jail) = self.jails.get_mut(name) {
+            jail.idle = idle;
+            self.sources.set_idle(jail.id, idle);
+        }
     }
 
     fn start_jail(&mut self, name: &str) -> Result<(), Exception> {
@@ -322,8 +330,8 @@ impl Engine {
     }
 
     fn clear_for_reload(&mut self, name: &str) {
+        self.rest(name, true);
         let Some(jail) = self.jails.get_mut(name) else { return };
-        jail.idle = true;
         jail.core.filter.clear_regexes();
         jail.core.ignore.clear();
         jail.actions.reload_begin();

@@ -83,10 +83,8 @@ impl Engine {
             "off" => false,
             _ => return failure("Invalid idle option, must be 'on' or 'off'"),
         };
-        let jail = self.jail_mut(name)?;
-        jail.idle = idle;
-        let id = jail.id;
-        self.sources.set_idle(id, idle);
+        self.jail(name)?;
+        self.rest(name, idle);
         Ok(())
     }
 
