@@ -131,7 +131,14 @@ impl JailActions {
 
     /// `set J action NAME METHOD [JSON]`: JSON is an object of keyword arguments.
     pub fn call(&mut self, name: &str, method: &str, json: Option<&str>, token: u64) -> Reply {
-        self.ask(name, Call::Method { name: method.into(), arguments: json.unwrap_or("{}").into() }, token)
+        let arguments = json.unwrap_or("{}");
+        let found = self.find(name).map(|spec| matches!(spec.kind, SpecKind::Command(_)));
+        match found.and_then(|is_command| check_arguments(is_command.then_some(method), arguments)) {
+            Ok(()) => {
+                self.ask(name, Call::Method { name: method.into(), arguments: arguments.into() }, token)
+            }
+            Err(error) => Reply::Now(Err(error)),
+        }
     }
 
     /// `get J actionproperties NAME`.
@@ -181,6 +188,39 @@ fn new_kind(python: Option<Python>) -> SpecKind {
     match python {
         None => SpecKind::Command(Properties::new()),
         Some(python) => SpecKind::Python(Arc::new(python)),
+    }
+}
+
+/// The JSON of keyword arguments, as upstream's parser judges it.
+///
+/// # Errors
+/// Not JSON.
+pub fn parse_arguments(json: &str) -> Result<serde_json::Value, Exception> {
+    serde_json::from_str(json).map_err(|error| {
+        let starts_well = json
+            .trim_start()
+            .starts_with(['{', '[', '"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+        // Python tells where the value began, which at the start of the text is all there is to tell.
+        let (line, column) = if starts_well { (error.line(), error.column()) } else { (1, 1) };
+        let before: usize =
+            json.split_inclusive('\n').take(line.saturating_sub(1)).map(|l| l.chars().count()).sum();
+        let position = before + column.saturating_sub(1);
+        let text = format!("Expecting value: line {line} column {column} (char {position})");
+        Exception::builtin("ValueError", text)
+    })
+}
+
+/// Whether a method (of a command action) takes the arguments: those that concern a ban want the facts about it.
+fn check_arguments(method: Option<&str>, json: &str) -> Result<(), Exception> {
+    let arguments = parse_arguments(json)?;
+    let keys = arguments.as_object().into_iter().flat_map(|object| object.keys());
+    let unknown = keys.into_iter().find(|key| *key != "aInfo");
+    match (method, unknown) {
+        (Some(method @ ("ban" | "unban" | "reban" | "prolong")), Some(key)) => {
+            let text = format!("CommandAction.{method}() got an unexpected keyword argument '{key}'");
+            Err(Exception::builtin("TypeError", text))
+        }
+        _ => Ok(()),
     }
 }
 

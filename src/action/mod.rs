@@ -41,7 +41,7 @@ mod tests;
 pub use host::{Event, Host, level};
 pub use ignore::run_ignore_command;
 pub use info::{BanInfo, JailState};
-pub use jail_actions::{JailActions, Python, Reply};
+pub use jail_actions::{JailActions, Python, Reply, parse_arguments};
 
 /// The logger of a jail's actions; other programs read its lines (trap 26).
 const ACTIONS: &str = "fail2ban.actions";

@@ -48,6 +48,8 @@ pub(super) struct Engine {
     next_token: u64,
     /// Jails that are stopping, by the token that tells when they have.
     pub(super) stopping: HashMap<u64, String>,
+    /// Jail and name of Python actions that are being loaded, by token: forgotten again if that fails.
+    pub(super) loading: HashMap<u64, (String, String)>,
     pub(super) timers: BinaryHeap<Reverse<(u64, Timer)>>,
     pub(super) questions: HashMap<u64, (String, Question)>,
     /// Names of jails under reload.
@@ -84,6 +86,7 @@ impl Engine {
             task: None,
             next_token: 0,
             stopping: HashMap::new(),
+            loading: HashMap::new(),
             timers: BinaryHeap::new(),
             questions: HashMap::new(),
             reloading: HashMap::new(),
@@ -220,6 +223,12 @@ impl Engine {
         if let Some(jail) = self.stopping.remove(&token) {
             let text = format!("Jail {} stopped", Value::str(jail));
             logging::write(level::INFO, "fail2ban.jail", &text);
+        }
+        if let Some((jail, action)) = self.loading.remove(&token) {
+            if let (Some(Err(_)), Some(jail)) = (&result, self.jails.get_mut(&jail)) {
+                // It is there unless somebody else has deleted it meanwhile.
+                let _ = jail.actions.delete(&action);
+            }
         }
         if let Some(task) = &mut self.task {
             if task.awaited.remove(&token) {

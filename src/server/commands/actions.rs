@@ -12,10 +12,15 @@ impl Engine {
         let action = args.text(0)?;
         let python = match args.len() {
             0 | 1 => None,
-            _ => Some(Python { path: args.text(1)?, options: args.text(2)? }),
+            _ => Some(python_action(args)?),
         };
         let token = self.token();
-        let reply = self.jail_mut(name)?.actions.add(&action, python, token);
+        let actions = &mut self.jail_mut(name)?.actions;
+        let is_new = !actions.names().contains(&action);
+        let reply = actions.add(&action, python, token);
+        if is_new && matches!(reply, action::Reply::Later) {
+            self.loading.insert(token, (name.to_owned(), action));
+        }
         self.action_reply(reply, token)
     }
 
@@ -72,5 +77,19 @@ impl Engine {
                 Ok(Value::None)
             }
         }
+    }
+}
+
+/// The Python file and the options of `addaction NAME PATH JSON`, as far as they can be judged without Python.
+fn python_action(args: Args) -> Result<Python, Exception> {
+    let (path, options) = (args.text(1)?, args.text(2)?);
+    action::parse_arguments(&options)?;
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = Value::str("No such file or directory");
+            let args = vec![Value::Int(libc::ENOENT.into()), text, path.into()];
+            Err(Exception { module: "builtins", class: "FileNotFoundError", args })
+        }
+        _ => Ok(Python { path, options }),
     }
 }
