@@ -192,7 +192,7 @@ fn life(action: &str, together: bool) -> (Vec<String>, String) {
     step(
         &mut jail,
         JailActions::ban,
-        &["192.0.2.1", "198.51.100.0/24", "198.51.101.1", "nonsense", "198.51.102.1", "192.0.2.1"],
+        &["192.0.2.1", "198.51.100.0/24", "198.51.100.1", "nonsense", "198.51.102.1", "192.0.2.1"],
     );
     // One that is not banned amid others.
     step(

@@ -50,7 +50,9 @@ pub(super) fn execute_for(
     accepted: &[i32],
     host: &dyn Host,
 ) -> Result<Option<i32>, Exception> {
-    host.log(level::TRACE, "fail2ban.action", &command.to_string());
+    if host.log_level() <= level::TRACE {
+        host.log(level::TRACE, "fail2ban.action", &command.to_string());
+    }
     if command.script.is_empty() {
         host.log(level::DEBUG, "fail2ban.action", "Nothing to do");
         return Ok(Some(0));

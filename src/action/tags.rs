@@ -245,3 +245,103 @@ fn escape(value: &str) -> String {
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::host::level;
+    use crate::action::testing::{TestHost, ban_of};
+    use crate::address::Address;
+    use crate::filter::Item;
+
+    fn static_text(query: &str, properties: &[(&str, &str)], conditional: &str) -> Result<String, String> {
+        let (host, _events) = TestHost::new(level::INFO);
+        let properties =
+            properties.iter().map(|(name, value)| (name.to_string(), Value::str(*value))).collect();
+        StaticCache::default()
+            .replace(query, &properties, conditional, &*host)
+            .map_err(|error| error.message())
+    }
+
+    #[test]
+    fn properties_are_put_in_recursively_and_by_family() {
+        let properties = [
+            ("a", "<b>-<unknown>"),
+            ("b", "4"),
+            ("b?family=inet6", "6"),
+            ("matches", "own `matches`"),
+            ("name<x>", "composed"),
+            ("x", "y"),
+            ("namey", "z<br><sp>|<sh-hostname>"),
+        ];
+        for (query, conditional, expected) in [
+            ("<a> <ip>", "", "4-<unknown> <ip>"),
+            ("<a>", "family=inet4", "4-<unknown>"),
+            ("<a>", "family=inet6", "6-<unknown>"),
+            ("<matches>", "", "own \\`matches\\`"),
+            ("<name<x>>", "", "z\n |box"),
+            ("1 <2 >3 <>", "", "1 <2 >3 <>"),
+        ] {
+            assert_eq!(static_text(query, &properties, conditional).as_deref(), Ok(expected), "{query}");
+        }
+        let error = static_text("<a>", &[("a", "<b>"), ("b", "<a>")], "").unwrap_err();
+        assert!(error.starts_with("properties contain self referencing definitions"), "{error}");
+    }
+
+    #[test]
+    fn what_a_shell_could_misread_stays_out_of_the_script() {
+        let (host, _events) = TestHost::new(level::INFO);
+        for special in SPECIAL {
+            let mut ban = ban_of("192.0.2.1");
+            let evil = format!("a{special}b <ip>");
+            ban.id = Address::Raw(evil.as_str().into());
+            ban.data.set("user", Item::Text(evil.as_str().into()));
+            let mut info = ActionInfo::new(&ban, "j", &*host);
+            let command = replace_ticket("x <fid> <F-USER> <F-NONE><ip> <fid>", &mut info, &*host);
+            let script = "f2bV_fid=$0 f2bV_F_user=$1 \nx $f2bV_fid $f2bV_F_user 192.0.2.1 $f2bV_fid";
+            assert_eq!(command, ShellCommand { script: script.into(), values: vec![evil.clone(), evil] });
+        }
+    }
+
+    #[test]
+    fn the_shell_gives_the_values_back_whole() {
+        let (host, _events) = TestHost::new(level::INFO);
+        let evil = "\\#&;`touch x`|*?~<ip>^()[]{}$(touch x)';touch x;'\";touch x;\"\r\n$0 é";
+        let mut ban = ban_of("192.0.2.1");
+        let names: Vec<String> = (0..12).map(|n| format!("v{n}")).collect();
+        let mut script = "printf '%s|'".to_owned();
+        for (n, name) in names.iter().enumerate() {
+            ban.data.set(name, Item::Text(format!("{n}{evil}").into()));
+            script += &format!(" \"<F-{}>\"", name.to_uppercase());
+        }
+        let command = replace_ticket(&script, &mut ActionInfo::new(&ban, "j", &*host), &*host);
+        let mut shell = std::process::Command::new("/bin/sh");
+        let output = shell.arg("-c").arg(&command.script).args(&command.values).output().expect("a shell");
+        let expected: String = (0..12).map(|n| format!("{n}{evil}|")).collect();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+    }
+
+    #[test]
+    fn every_tag_has_its_value() {
+        let (host, _events) = TestHost::new(level::INFO);
+        let mut ban = ban_of("2001:db8::1");
+        ban.bantime = Some(-1);
+        for (tags, expected) in [
+            ("<ip> <family> <ip-host> <fid>", "2001:db8::1 inet6 host-of-2001:db8::1 2001:db8::1"),
+            ("<failures> <time> <bantime> <bancount> <restored>", "3 1700000000.0 -1 1 0"),
+            ("<ipfailures> <ipjailfailures> <jail.name>", "7 7 j"),
+            ("<jail.found> <jail.found_total> <jail.banned> <jail.banned_total>", "1 2 3 4"),
+            ("<F-FAILURES> <F-ID><fq-hostname> <no-tag>", "3 box.example.com <no-tag>"),
+        ] {
+            let command = replace_ticket(tags, &mut ActionInfo::new(&ban, "j", &*host), &*host);
+            assert_eq!(command.to_string(), expected);
+        }
+        let command = replace_ticket("<matches>", &mut ActionInfo::new(&ban, "j", &*host), &*host);
+        assert_eq!(command.values, ["first\na DATE b"]);
+        let command = replace_ticket("<ipjailmatches>", &mut ActionInfo::new(&ban, "j", &*host), &*host);
+        assert_eq!(command.values, ["earlier 2001:db8::1\nin j"]);
+        let command = replace_ticket("<raw-ticket>", &mut ActionInfo::new(&ban, "j", &*host), &*host);
+        let raw = "BanTicket: ip=2001:db8::1 time=1700000000.0 bantime=-1 bancount=1 #attempts=3 matches=['first', ('a ', 'DATE', ' b')]";
+        assert_eq!(command.values, [raw]);
+    }
+}
