@@ -26,8 +26,9 @@ pub fn detach() -> io::Result<Side> {
         unsafe { libc::_exit(0) };
     }
     std::env::set_current_dir("/")?;
-    // SAFETY: no descriptor is in use by Rust objects yet; 0 to 2 are replaced right below.
-    unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
+    // SAFETY: no descriptor is in use by Rust objects yet; 0 to 2 are replaced right below. The bare system call,
+    // because not every libc has a function for it.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
