@@ -28,7 +28,7 @@ def answer(pattern, flags, subjects):
 def search(compiled, subject):
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
             match = compiled.search(subject)
             return match.regs if match else None
         finally:

@@ -279,7 +279,7 @@ impl<'a> Vm<'a> {
     /// Counts the steps of going over so many bytes in a quick way.
     #[inline(always)]
     fn spend_bytes(&mut self, bytes: usize) -> Result<(), StepLimit> {
-        self.spend(bytes / 16)
+        self.spend(bytes / 8)
     }
 
     #[inline(always)]
