@@ -188,15 +188,22 @@ pub fn float_repr(number: f64) -> String {
 fn write_str_repr(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     use fmt::Write;
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != quote as u8;
     f.write_char(quote)?;
-    for c in text.chars() {
+    let mut rest = text;
+    loop {
+        // Nearly everything is plain: written in one piece up to the next character that is not.
+        let plain = rest.bytes().position(|byte| !is_plain(&byte)).unwrap_or(rest.len());
+        f.write_str(&rest[..plain])?;
+        let mut chars = rest[plain..].chars();
+        let Some(c) = chars.next() else { break };
+        rest = chars.as_str();
         match c {
             '\\' => f.write_str("\\\\")?,
             '\n' => f.write_str("\\n")?,
             '\t' => f.write_str("\\t")?,
             '\r' => f.write_str("\\r")?,
             c if c == quote => write!(f, "\\{c}")?,
-            ' '..='~' => f.write_char(c)?,
             c if is_printable(c) => f.write_char(c)?,
             c => match c as u32 {
                 code @ 0..=0xff => write!(f, "\\x{code:02x}")?,

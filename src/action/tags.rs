@@ -70,8 +70,12 @@ impl StaticCache {
         }
         if !self.properties.contains_key(conditional) {
             let ignore: HashSet<String> = ESCAPED.iter().map(|tag| tag.to_string()).collect();
-            let resolved =
-                substitute_recursive_tags::<Exception>(properties, conditional, &ignore, &mut |_| Ok(None))?;
+            let resolved = substitute_recursive_tags::<Exception>(
+                properties.clone(),
+                conditional,
+                &ignore,
+                &mut |_| Ok(None),
+            )?;
             self.properties.insert(conditional.to_owned(), resolved);
         }
         let text = replace_static(query, &self.properties[conditional], conditional, host)?;

@@ -160,7 +160,7 @@ impl Session {
         }
         let mut reading = self.read_config(None);
         if self.settings.test && self.settings.strict {
-            reading.valid &= is_flawless(reading.stream.as_ref());
+            reading.valid &= is_flawless(&reading);
         }
         if let Some(form) = self.settings.dump {
             print_dump(reading.stream.as_ref(), form);
@@ -186,6 +186,7 @@ impl Session {
             overrides: self.settings.overrides(),
             strict_jails: self.settings.test,
             allow_no_files: self.settings.dump.is_some(),
+            check: self.settings.test && self.settings.strict,
         };
         self.reporting(|reporter| configurator.read(&request, reporter))
     }
@@ -209,8 +210,9 @@ fn complain(text: &str) -> bool {
 }
 
 /// Prints what `--strict` has to say; whether that is nothing.
-fn is_flawless(stream: Option<&Stream>) -> bool {
-    let complaints = stream.map(strict::complaints).unwrap_or_default();
+fn is_flawless(reading: &Reading) -> bool {
+    let mut complaints = reading.complaints.clone();
+    complaints.extend(reading.stream.as_ref().map(strict::complaints).unwrap_or_default());
     complaints.iter().for_each(|complaint| console::print(complaint));
     complaints.is_empty()
 }

@@ -6,6 +6,7 @@ use super::message::{Error, Reporter};
 use super::options::{OptionMap, Spec, flag, text};
 use super::paths::{absolute, join};
 use crate::value::Value;
+use std::rc::Rc;
 
 /// The options every action may define.
 const OPTIONS: [Spec; 13] = [
@@ -49,7 +50,7 @@ impl Action {
         Ok(definition.map(|definition| Action { jail: jail.to_owned(), name, definition }))
     }
 
-    pub fn read(&mut self, jail: &OptionMap, reporter: &mut Reporter) -> Result<(), Error> {
+    pub fn read(&mut self, jail: &Rc<OptionMap>, reporter: &mut Reporter) -> Result<(), Error> {
         self.definition.read(jail, false, reporter)
     }
 

@@ -8,6 +8,7 @@ use super::jail::Jail;
 use super::library::{Library, Shared};
 use super::message::{Error, Message, Origin, Reporter, level};
 use super::options::OptionMap;
+use super::{origins, strict};
 use crate::value::{Exception, Value};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -51,6 +52,9 @@ pub struct Request<'a> {
     pub strict_jails: bool,
     /// `-d`: missing log files are no error.
     pub allow_no_files: bool,
+    /// `--strict`: also find out where everything was written ([`Stream::origins`]) and what in the files is
+    /// probably a mistake ([`Reading::complaints`]).
+    pub check: bool,
 }
 
 /// The outcome of reading: errors were reported on the way.
@@ -60,6 +64,8 @@ pub struct Reading {
     pub valid: bool,
     /// The stream, if one could be built at all (it may also exist for an invalid configuration).
     pub stream: Option<Stream>,
+    /// If asked for, what upstream silently accepts, each with `file:line` in front.
+    pub complaints: Vec<String>,
 }
 
 /// The command stream: what `fail2ban-client -d` prints and the server executes.
@@ -67,7 +73,7 @@ pub struct Reading {
 pub struct Stream {
     /// Commands, each a [`Value::List`].
     pub commands: Vec<Value>,
-    /// For every command where its option was written, as far as it comes from a file; for a
+    /// If asked for, for every command where its option was written, as far as it comes from a file; for a
     /// `multi-set` of regexes one origin per regex.
     pub origins: Vec<Vec<Origin>>,
 }
@@ -115,7 +121,7 @@ impl Configurator {
         self.library.clear();
         self.read_all(request, reporter).unwrap_or_else(|error| {
             reporter.report(level::ERROR, "fail2ban", || format!("Failed during configuration: {error}"));
-            Reading { valid: false, stream: None }
+            Reading { valid: false, stream: None, complaints: Vec::new() }
         })
     }
 
@@ -124,17 +130,22 @@ impl Configurator {
         let jails = self.library.open("jail", reporter)?;
         let jails = jails.ok_or_else(|| lookup_error("Read jails configuration failed."))?;
         let mut commands = general::commands(&general.borrow(), &request.overrides, reporter)?;
-        let (jails, valid) = self.read_jails(&jails, request, reporter)?;
+        let config = jails;
+        let (mut jails, valid) = self.read_jails(&config, request, reporter)?;
         let mut starts = Vec::new();
-        for mut jail in jails {
+        for jail in &mut jails {
             commands.extend(jail.commands(request.allow_no_files, reporter)?);
             if jail.is_startable() {
                 starts.push(Value::strings(["start", &jail.name]));
             }
         }
         commands.append(&mut starts);
-        let origins = vec![Vec::new(); commands.len()];
-        Ok(Reading { valid, stream: Some(Stream { commands, origins }) })
+        let (mut origins, mut complaints) = (Vec::new(), Vec::new());
+        if request.check {
+            origins = origins::origins(&commands, &general.borrow(), &config.borrow(), &jails);
+            complaints = strict::complaints(&general.borrow(), &config.borrow(), &jails);
+        }
+        Ok(Reading { valid, stream: Some(Stream { commands, origins }), complaints })
     }
 
     fn open_general(&mut self, reporter: &mut Reporter) -> Result<Shared, Error> {
@@ -208,7 +219,7 @@ impl Configurator {
         let definition = jail.filter.as_ref().map(|filter| filter.definition.config.clone());
         let real = real_options(&combined, definition.as_ref(), add);
         let commands = jail.commands(true, reporter)?;
-        Ok(Some(Single { stream: stream(commands), real }))
+        Ok(Some(Single { stream: Stream { commands, origins: Vec::new() }, real }))
     }
 
     /// One filter with options from `name[options]`, for a jail named `fail2ban-regex-jail`; `None` if it
@@ -229,18 +240,13 @@ impl Configurator {
             return Ok(None);
         };
         filter.set_log_type(backend);
-        filter.definition.read(&OptionMap::new(), false, reporter)?;
+        filter.definition.read(&Rc::default(), false, reporter)?;
         let combined = filter.combined(&mut muted(&mut |_| {}))?;
         let real = real_options(&combined, Some(&filter.definition.config), options);
         let mut commands = Vec::new();
         filter::add_commands(&mut commands, &filter.combined(reporter)?, "fail2ban-regex-jail")?;
-        Ok(Some(Single { stream: stream(commands), real }))
+        Ok(Some(Single { stream: Stream { commands, origins: Vec::new() }, real }))
     }
-}
-
-fn stream(commands: Vec<Value>) -> Stream {
-    let origins = vec![Vec::new(); commands.len()];
-    Stream { commands, origins }
 }
 
 /// A reporter that nobody listens to, for what is computed on the side.

@@ -4,11 +4,12 @@
 use super::interpolate::Variables;
 use super::library::Shared;
 use super::message::{Error, ParserError, Reporter};
-use super::options::{Mode, OptionMap, Spec, convert_options, read_options};
+use super::options::{Given, Mode, OptionMap, Spec, convert_options, read_options};
 use super::raw::conditional;
 use super::tags::substitute_recursive_tags;
 use crate::value::Value;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// Prefix of the names that keep an `[Init]` value from before the jail's override.
 const KNOWN: &str = "known/";
@@ -41,37 +42,44 @@ impl Definition {
 
     /// Reads the options; those among `jail` (the jail's options) or the parameters are not read but precede.
     /// With `all`, other options of `[Definition]` are read as well.
-    pub fn read(&mut self, jail: &OptionMap, all: bool, reporter: &mut Reporter) -> Result<(), Error> {
-        let mut given = jail.clone();
-        given.extend(self.init.iter().map(|(name, value)| (name.clone(), value.clone())));
-        self.variables = Variables::new(&given);
-        let mode = Mode { given: Some((&given, &self.variables)), must_exist: false, convert: false };
+    pub fn read(&mut self, jail: &Rc<OptionMap>, all: bool, reporter: &mut Reporter) -> Result<(), Error> {
+        self.variables = Variables::new(jail, &self.init);
+        let given = Given { jail, parameters: &self.init, variables: &self.variables };
+        let mode = Mode { given: Some(given), must_exist: false, convert: false };
         self.options = read_options(&self.config.borrow(), "Definition", self.specs, mode, reporter)?;
-        self.read_init(&given)?;
+        self.read_init(jail)?;
         if all {
             self.read_others()?;
         }
         Ok(())
     }
 
-    fn read_init(&mut self, given: &OptionMap) -> Result<(), Error> {
+    fn read_init(&mut self, jail: &OptionMap) -> Result<(), Error> {
         let config = self.config.borrow();
         let Some(section) = config.sections.get("Init") else { return Ok(()) };
+        let nothing = Variables::default();
+        // What this loop adds does not count as a parameter of conditional options.
+        let parameters = self.init.len();
         for name in section.keys().filter(|name| &***name != "__name__") {
             let mut value = Value::None;
             if !name.starts_with(KNOWN) {
-                value = config.get("Init", name, &Variables::default())?;
+                value = config.get("Init", name, &nothing)?;
                 self.init.insert(format!("{KNOWN}{name}"), value.clone());
             }
             if self.init.contains_key(&**name) {
                 continue;
             }
             // A parameter without condition overrides the conditional option too.
-            if let Some(parameter) = conditional(name).and_then(|(name, _)| given.get(name)) {
-                value = parameter.clone();
+            let parameter = conditional(name).and_then(|(name, _)| {
+                let (index, _, value) = self.init.get_full(name)?;
+                (index < parameters).then_some(value)
+            });
+            let given = parameter.or_else(|| conditional(name).and_then(|(name, _)| jail.get(name)));
+            if let Some(given) = given {
+                value = given.clone();
             }
             if value == Value::None {
-                value = config.get("Init", name, &Variables::default())?;
+                value = config.get("Init", name, &nothing)?;
             }
             self.init.insert(name.to_string(), value);
         }
@@ -106,7 +114,7 @@ impl Definition {
                 Ok(value)
             }
         };
-        let mut options = substitute_recursive_tags::<Error>(&options, "", &ignore, &mut lookup)?;
+        let mut options = substitute_recursive_tags::<Error>(options, "", &ignore, &mut lookup)?;
         convert_options(&mut options, self.specs, reporter);
         Ok(options)
     }

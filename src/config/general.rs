@@ -71,6 +71,11 @@ pub fn commands(
     Ok(commands)
 }
 
+/// The options that are read from fail2ban.conf.
+pub fn option_names() -> impl Iterator<Item = &'static str> + Clone {
+    EARLY.iter().chain(&GENERAL).map(|spec| spec.name).chain(["stacksize"])
+}
+
 fn set(name: &str, value: Value) -> Value {
     Value::List(vec!["set".into(), name.into(), value])
 }

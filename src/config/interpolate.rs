@@ -6,19 +6,51 @@ use super::options::OptionMap;
 use super::raw::{Config, KNOWN};
 use super::tags::MAX_VALUE;
 use crate::value::{Exception, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-/// Values that precede those of the section: parameters of a filter or an action and options of its jail.
+/// Values that precede those of the section: options of the jail, and before them the parameters of a filter
+/// or an action.
 #[derive(Clone, Debug, Default)]
-pub struct Variables(HashMap<String, Value>);
+pub struct Variables {
+    jail: Rc<OptionMap>,
+    /// By lower-case name.
+    parameters: HashMap<String, Value>,
+}
 
 impl Variables {
-    pub fn new(options: &OptionMap) -> Self {
-        let text = |value: &Value| match value {
-            Value::None => Value::None,
-            value => Value::Str(value.to_text()),
-        };
-        Variables(options.iter().map(|(name, value)| (name.to_lowercase(), text(value))).collect())
+    pub fn new(jail: &Rc<OptionMap>, parameters: &OptionMap) -> Self {
+        // Of names that differ only in case the last counts; those of jail options come first.
+        let (first, others): (Vec<_>, Vec<_>) =
+            parameters.iter().partition(|(name, _)| jail.contains_key(*name));
+        let lower = |(name, value): (&String, &Value)| (name.to_lowercase(), value.clone());
+        Variables { jail: jail.clone(), parameters: first.into_iter().chain(others).map(lower).collect() }
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.parameters.get(name).or_else(|| self.jail.get(name))
+    }
+}
+
+/// A name's value, and whether it is text whatever its kind (variables are, values in sections are not).
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Variable(&'a Value),
+    Option(&'a Value),
+}
+
+impl<'a> Found<'a> {
+    /// The value's text; `None` for an option that is set to nothing.
+    fn text(self) -> Result<Option<Cow<'a, str>>, Error> {
+        match self {
+            Found::Variable(Value::None) | Found::Option(Value::None) => Ok(None),
+            Found::Variable(Value::Str(text)) | Found::Option(Value::Str(text)) => {
+                Ok(Some(Cow::Borrowed(text)))
+            }
+            Found::Variable(other) => Ok(Some(Cow::Owned(other.to_text()))),
+            Found::Option(other) => Err(not_text(other)),
+        }
     }
 }
 
@@ -29,20 +61,18 @@ impl Config {
     /// The value of an option, interpolated.
     pub fn get(&self, section: &str, option: &str, variables: &Variables) -> Result<Value, Error> {
         let own = self.section(section)?;
-        let option = option.to_lowercase();
-        let found = variables.0.get(&option).or_else(|| self.lookup(own, &option));
-        match found {
-            None => Err(ParserError::NoOption { option, section: section.to_owned() }.into()),
-            Some(Value::None) => Ok(Value::None),
-            Some(Value::Str(text)) if !text.contains('%') => Ok(Value::Str(text.clone())),
-            Some(Value::Str(text)) => {
-                let scope = Scope { config: self, section, own, option: &option, variables };
-                let mut out = String::new();
-                scope.interpolate(text, &Layer { names: Vec::new(), outer: None }, 1, &mut out)?;
-                Ok(Value::Str(out))
-            }
-            Some(other) => Err(not_text(other)),
+        let option = &*lower_case(option);
+        let variable = variables.get(option).map(Found::Variable);
+        let found = variable.or_else(|| self.lookup(own, option).map(Found::Option));
+        let missing = || ParserError::NoOption { option: option.to_owned(), section: section.to_owned() };
+        let Some(text) = found.ok_or_else(missing)?.text()? else { return Ok(Value::None) };
+        if !text.contains('%') {
+            return Ok(Value::Str(text.into_owned()));
         }
+        let scope = Scope { config: self, section, own, option, variables };
+        let mut out = String::new();
+        scope.interpolate(&text, &Layer { names: Vec::new(), outer: None }, 1, &mut out)?;
+        Ok(Value::Str(out))
     }
 
     /// As [`Config::get`], but a name like `section/option` or `known/option` is looked for there first.
@@ -76,6 +106,14 @@ impl Config {
         let entry = own.and_then(|own| own.get(option)).or_else(|| self.defaults.get(option));
         entry.map(|entry| &entry.value)
     }
+}
+
+/// Option names are looked up in lower case; nearly all are.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.to_lowercase())
 }
 
 /// `section/option` as it may stand in a `<tag>`.
@@ -158,7 +196,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The name in `%(name)s` at the start of the text, and what follows.
-    fn reference<'t>(&self, text: &'t str) -> Result<(String, &'t str), Error> {
+    fn reference<'t>(&self, text: &'t str) -> Result<(Cow<'t, str>, &'t str), Error> {
         let Some(inner) = text.strip_prefix("%(") else {
             return Err(
                 self.error(&format!("'%' must be followed by '%' or '(', found: {}", Value::str(text)))
@@ -166,7 +204,7 @@ impl<'a> Scope<'a> {
         };
         match inner.split_once(')') {
             Some((name, after)) if !name.is_empty() && after.starts_with('s') => {
-                Ok((name.to_lowercase(), &after[1..]))
+                Ok((lower_case(name), &after[1..]))
             }
             _ => Err(self.error(&format!("bad interpolation variable reference {}", Value::str(text)))),
         }
@@ -185,8 +223,10 @@ impl<'a> Scope<'a> {
             return self.insert_text(self.section, layer, depth, out);
         }
         match self.find(name, layer) {
-            Some(Value::Str(value)) => self.insert_text(value, layer, depth, out),
-            Some(other) => Err(not_text(other)),
+            Some(found) => match found.text()? {
+                Some(text) => self.insert_text(&text, layer, depth, out),
+                None => Err(not_text(&Value::None)),
+            },
             None => Err(self.error(&format!(
                 "Bad value substitution: option {} in section {} contains an interpolation key {} \
                  which is not a valid option name. Raw value: {}",
@@ -206,9 +246,10 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    fn find(&self, name: &str, layer: &Layer<'a>) -> Option<&'a Value> {
-        let variable = || self.variables.0.get(name);
-        layer.find(name).or_else(variable).or_else(|| self.config.lookup(self.own, name))
+    fn find<'l>(&'l self, name: &str, layer: &Layer<'l>) -> Option<Found<'l>> {
+        let variable = || self.variables.get(name).map(Found::Variable);
+        let option = || self.config.lookup(self.own, name).map(Found::Option);
+        layer.find(name).map(Found::Option).or_else(variable).or_else(option)
     }
 
     /// Resolves the references of a text to other sections (`%(section/option)s`); names that some option

@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::filter::{self, Filter};
 use super::glob::glob;
+use super::ini::Entry;
 use super::library::{Library, Shared};
 use super::message::{Error, Reporter, level};
 use super::options::{Mode, OptionMap, Spec, flag, int, read_options, text};
@@ -10,6 +11,7 @@ use super::paths::{join, without_extension};
 use super::split::{extract_options, split_with_options, split_words, strip};
 use crate::value::Value;
 use std::path::Path;
+use std::rc::Rc;
 
 const LOGGER: &str = "fail2ban.jailreader";
 
@@ -70,7 +72,7 @@ enum Step {
 pub struct Jail {
     pub name: String,
     force_enable: bool,
-    pub options: OptionMap,
+    pub options: Rc<OptionMap>,
     pub filter: Option<Filter>,
     steps: Vec<Step>,
     /// Why the jail's definition is wrong.
@@ -96,12 +98,23 @@ impl Jail {
         Jail {
             name: name.to_owned(),
             force_enable,
-            options: OptionMap::new(),
+            options: Rc::default(),
             filter: None,
             steps: Vec::new(),
             config_error: None,
             skipped: false,
         }
+    }
+
+    /// The options that jails have.
+    pub fn option_names() -> impl Iterator<Item = &'static str> + Clone {
+        OPTIONS.iter().map(|spec| spec.name)
+    }
+
+    /// What the filter's files say about an option.
+    pub fn filter_entry(&self, option: &str) -> Option<Entry> {
+        let config = self.filter.as_ref()?.definition.config.borrow();
+        config.entry("Definition", option).cloned()
     }
 
     pub fn is_enabled(&self) -> bool {
@@ -141,14 +154,15 @@ impl Jail {
         reporter: &mut Reporter,
     ) -> Result<(), Stop> {
         let mode = Mode { given: None, must_exist: true, convert: true };
-        self.options = read_options(&config.borrow(), &self.name, &FIRST, mode, reporter)?;
-        self.options.extend(add.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut first = read_options(&config.borrow(), &self.name, &FIRST, mode, reporter)?;
+        first.extend(add.iter().map(|(name, value)| (name.clone(), value.clone())));
+        self.options = Rc::new(first);
         if !self.is_enabled() {
             return Ok(());
         }
         self.read_filter(config, library, add, reporter)?;
         let mode = Mode { must_exist: false, ..mode };
-        self.options = read_options(&config.borrow(), &self.name, &OPTIONS, mode, reporter)?;
+        self.options = Rc::new(read_options(&config.borrow(), &self.name, &OPTIONS, mode, reporter)?);
         if let Some(filter) = &mut self.filter {
             filter.definition.read(&self.options, false, reporter)?;
         }
@@ -241,7 +255,7 @@ impl Jail {
 
     /// The options of the jail and, where it has none, of the filter.
     pub fn combined(&mut self, reporter: &mut Reporter) -> Result<OptionMap, Error> {
-        let mut options = self.options.clone();
+        let mut options = (*self.options).clone();
         if let Some(filter) = &mut self.filter {
             options.extend(filter.combined(reporter)?);
         }
@@ -264,7 +278,7 @@ impl Jail {
         filter::add_commands(&mut commands, &self.options, &self.name)?;
         let mut backend = self.options.get("backend").map_or("auto".into(), Value::to_text);
         let mut logs = Vec::new();
-        for (name, value) in &self.options {
+        for (name, value) in &*self.options {
             match name.as_str() {
                 "logpath" if backend.starts_with("systemd") => {}
                 "logpath" => {
@@ -304,7 +318,7 @@ impl Jail {
     fn log_commands(&self, paths: &str, reporter: &mut Reporter) -> Vec<Value> {
         let mut commands = Vec::new();
         for line in paths.split('\n') {
-            let (pattern, tail) = line.rsplit_once(' ').unwrap_or((line, "head"));
+            let (pattern, tail) = log_pattern(line);
             let mut files = glob(pattern);
             files.retain(|file| {
                 let exists = Path::new(file).exists();
@@ -322,6 +336,18 @@ impl Jail {
             commands.extend(files.iter().map(command));
         }
         commands
+    }
+
+    /// The lines of `logpath` whose pattern matches no file, if the jail reads files.
+    pub fn patterns_without_log(&self) -> Vec<(usize, String)> {
+        let text = |name: &str| self.options.get(name).map_or(String::new(), Value::to_text);
+        if text("backend").starts_with("systemd") {
+            return Vec::new();
+        }
+        let paths = text("logpath");
+        let patterns = paths.split('\n').map(|line| log_pattern(line).0).enumerate();
+        let without = patterns.filter(|(_, pattern)| !pattern.is_empty() && glob(pattern).is_empty());
+        without.map(|(line, pattern)| (line, pattern.to_owned())).collect()
     }
 
     fn without_logs(&self, backend: &str, allow: bool, reporter: &mut Reporter) -> Result<NoLogs, Error> {
@@ -345,6 +371,11 @@ impl Jail {
         reporter.report(level::WARNING, LOGGER, || text);
         Ok(NoLogs::Skip(command))
     }
+}
+
+/// A line of `logpath`: the pattern, and where reading starts.
+fn log_pattern(line: &str) -> (&str, &str) {
+    line.rsplit_once(' ').unwrap_or((line, "head"))
 }
 
 /// What becomes of a jail without log files.

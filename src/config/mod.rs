@@ -23,9 +23,11 @@ mod jail;
 mod library;
 pub mod message;
 pub mod options;
+mod origins;
 mod paths;
 mod raw;
 pub mod split;
+mod strict;
 pub mod tags;
 
 pub use configurator::{Configurator, Early, FilterPlace, Overrides, Reading, Request, Single, Stream};

@@ -110,11 +110,25 @@ fn parse_int(text: &str) -> Option<i64> {
 
 const LOGGER: &str = "fail2ban.configreader";
 
+/// Options of a jail and parameters that precede what a filter or an action says.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    pub jail: &'a OptionMap,
+    pub parameters: &'a OptionMap,
+    pub variables: &'a Variables,
+}
+
+impl Given<'_> {
+    pub fn contains(&self, name: &str) -> bool {
+        self.parameters.contains_key(name) || self.jail.contains_key(name)
+    }
+}
+
 /// How [`read_options`] treats what it finds.
 #[derive(Clone, Copy)]
 pub struct Mode<'a> {
     /// Options not to read: they are already given, and precede others in interpolation.
-    pub given: Option<(&'a OptionMap, &'a Variables)>,
+    pub given: Option<Given<'a>>,
     /// A missing section is an error instead of a complaint per option.
     pub must_exist: bool,
     /// Convert to the option's kind (otherwise everything stays text).
@@ -132,10 +146,10 @@ pub fn read_options(
     let mut values = OptionMap::new();
     let nothing = Variables::default();
     for spec in specs {
-        if mode.given.is_some_and(|(given, _)| given.contains_key(spec.name)) {
+        if mode.given.is_some_and(|given| given.contains(spec.name)) {
             continue;
         }
-        let variables = mode.given.map_or(&nothing, |(_, variables)| variables);
+        let variables = mode.given.map_or(&nothing, |given| given.variables);
         match config.get(section, spec.name, variables) {
             Ok(Value::None) => {
                 values.insert(spec.name.into(), Value::None);

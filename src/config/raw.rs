@@ -1,6 +1,6 @@
 //! Configuration merged from its files, as typed: includes, overrides, `known` values (COMPAT §2.1–2.2).
 
-use super::ini::{Entry, File, Section};
+use super::ini::{DEFAULT, Entry, File, Section};
 use super::options::OptionMap;
 use indexmap::IndexMap;
 use std::rc::Rc;
@@ -56,6 +56,17 @@ impl Config {
         {
             section.insert(Rc::from(format!("{prefix}{name}")), Entry::computed(value.clone()));
         }
+    }
+
+    /// The options of a section; those that all sections inherit are a section, too.
+    pub fn options_of(&self, section: &str) -> Option<&Section> {
+        if section == DEFAULT { Some(&self.defaults) } else { self.sections.get(section) }
+    }
+
+    /// An option of the section, or else of those that all inherit.
+    pub fn entry(&self, section: &str, option: &str) -> Option<&Entry> {
+        let own = self.sections.get(section).and_then(|options| options.get(option));
+        own.or_else(|| self.defaults.get(option))
     }
 
     /// Names of the sections, without the hidden ones.

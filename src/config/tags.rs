@@ -3,7 +3,7 @@
 use super::options::OptionMap;
 use crate::value::{Exception, Value};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// How often one tag may be replaced within one value before it counts as recursive.
@@ -35,13 +35,12 @@ pub fn find_tag(text: &str, from: usize) -> Option<Range<usize>> {
 /// option `x?family=inet6` is preferred for `<x>`. A tag that no option has is asked of `lookup`; if that
 /// knows none either, the tag stays. A self reference is a `ValueError`.
 pub fn substitute_recursive_tags<E: From<Exception>>(
-    tags: &OptionMap,
+    mut tags: OptionMap,
     conditional: &str,
     ignore: &HashSet<String>,
     lookup: &mut dyn FnMut(&str) -> Result<Option<String>, E>,
 ) -> Result<OptionMap, E> {
-    let mut tags = tags.clone();
-    let mut counts = vec![OptionMap::new(); tags.len()];
+    let mut counts: HashMap<usize, OptionMap> = HashMap::new();
     let mut done = vec![false; tags.len()];
     loop {
         let mut again = false;
@@ -50,13 +49,22 @@ pub fn substitute_recursive_tags<E: From<Exception>>(
             if done[index] || ignore.contains(name) {
                 continue;
             }
-            let original = value.to_text();
+            let original = match value {
+                Value::Str(text) => Cow::Borrowed(text.as_str()),
+                other => Cow::Owned(other.to_text()),
+            };
             if find_tag(&original, 0).is_none() {
                 done[index] = !original.contains('<');
                 continue;
             }
-            let mut pass =
-                Pass { name: name.clone(), tags: &tags, conditional, ignore, counts: counts[index].clone() };
+            let original = original.into_owned();
+            let mut pass = Pass {
+                name: name.clone(),
+                tags: &tags,
+                conditional,
+                ignore,
+                counts: counts.get(&index).cloned().unwrap_or_default(),
+            };
             let replaced = pass.replace(original.clone(), lookup)?;
             let used = pass.counts;
             done[index] = !replaced.contains('<');
@@ -65,7 +73,7 @@ pub fn substitute_recursive_tags<E: From<Exception>>(
             }
             // A new tag may have come up: counted together with those of the next round.
             if find_tag(&replaced, 0).is_some() {
-                counts[index] = used;
+                counts.insert(index, used);
                 again = true;
             }
             tags[index] = Value::Str(replaced);
@@ -183,7 +191,7 @@ mod tests {
         let tags = pairs.iter().map(|(name, value)| (name.to_string(), Value::str(*value))).collect();
         let ignore = ignore.iter().map(|name| name.to_string()).collect();
         let mut none = |_: &str| Ok::<_, Exception>(None);
-        let result = substitute_recursive_tags(&tags, conditional, &ignore, &mut none);
+        let result = substitute_recursive_tags(tags, conditional, &ignore, &mut none);
         result.map(|tags| tags.values().map(Value::to_text).collect()).map_err(|error| error.message())
     }
 
