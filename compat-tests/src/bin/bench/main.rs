@@ -1,7 +1,7 @@
 //! `make bench`: what ferroban and the original need for the same work, side by side in one run.
 //!
 //! Every measurement runs on both, alternating, three times (or as often as the first argument says); the
-//! table shows medians. Where the original would take minutes, it gets less of the same work, and rates are
+//! table shows medians. A second argument picks the works whose name contains it. Where the original would take minutes, it gets less of the same work, and rates are
 //! compared.
 mod logs;
 mod measure;
@@ -23,8 +23,9 @@ struct Row {
 fn main() {
     let rounds =
         std::env::args().nth(1).map_or(3, |word| word.parse().expect("the argument is a number of rounds"));
+    let picked = std::env::args().nth(2).unwrap_or_default();
     let mut rows = Vec::new();
-    for work in work::ALL {
+    for work in work::ALL.iter().filter(|work| work.name.contains(&picked)) {
         eprintln!("{} …", work.name);
         rows.extend(rows_of(work, rounds));
     }
@@ -54,7 +55,8 @@ fn print_table(rows: &[Row]) {
     for row in rows {
         let times = if row.more { row.ours / row.theirs } else { row.theirs / row.ours };
         let [theirs, ours] = [row.theirs, row.ours].map(shown);
-        println!("| {} ({}) | {theirs} | {ours} | {} |", row.name, row.unit, shown(times));
+        let unit = if row.unit.is_empty() { String::new() } else { format!(" ({})", row.unit) };
+        println!("| {}{unit} | {theirs} | {ours} | {} |", row.name, shown(times));
     }
 }
 

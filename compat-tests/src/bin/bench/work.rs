@@ -1,5 +1,6 @@
 //! The pieces of work, each with what it measures.
 use compat_tests::{Namespace, Output, Sandbox, Server, Side, Version, flood};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::{logs, measure};
@@ -19,6 +20,12 @@ pub const ALL: &[Work] = &[
         size: (20_000, 1_000_000),
         run: syn_flood,
         results: &[("SYN flood log, server", "lines/s", true), ("— its memory afterwards", "MiB", false)],
+    },
+    Work {
+        name: "instructions",
+        size: (1_000, 20_000),
+        run: instructions,
+        results: &[("— instructions per line (callgrind, slope between two sizes)", "", false)],
     },
     Work {
         name: "sshd log",
@@ -88,6 +95,32 @@ fn syn_flood(side: Side, size: usize) -> Vec<f64> {
     let memory = measure::status(&server, "VmHWM") / MIB;
     server.stop();
     vec![rate, memory]
+}
+
+/// User-mode instructions that each of `size` lines costs: those of a run with that many more lines, less
+/// those of a run with few.
+fn instructions(side: Side, size: usize) -> Vec<f64> {
+    let few = instructions_for(side, size / 2);
+    let many = instructions_for(side, size / 2 + size);
+    vec![(many - few) / size as f64]
+}
+
+fn instructions_for(side: Side, lines: usize) -> f64 {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let log = sandbox.file("kern.log", "");
+    let settings = format!("filter =\nfailregex = {}\naction =\n", flood::TODAYS_REGEX);
+    sandbox.config("jail.local", &jail("synflood", &log, &settings));
+    let program = side.server();
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command.arg(program.get_program()).args(program.get_args());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let server = Server::start_with(side, &sandbox, command);
+    lines_per_second(&server, "kern.log", &logs::kernel(lines));
+    server.stop();
+    let said = std::fs::read_to_string(sandbox.path("stderr")).expect("the server was started with it");
+    let collected = said.lines().find_map(|line| line.split("Collected : ").nth(1));
+    collected.and_then(|number| number.trim().parse().ok()).expect("callgrind says what it collected")
 }
 
 fn sshd_log(side: Side, size: usize) -> Vec<f64> {
