@@ -1,8 +1,10 @@
 //! Every command, good and bad: the same output and exit status whichever client talks to whichever server.
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use compat_tests::{Output, Sandbox, Server, Side, normalise, wait};
+use compat_tests::{Output, Sandbox, Server, Side, Version, normalise, wait};
 
 const COMMANDS: &str = include_str!("same_commands/commands.list");
 
@@ -50,22 +52,69 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
+/// Runs commands with the client of one side.
+enum Client<'s> {
+    Ours(&'s Sandbox),
+    /// One process for all commands: starting Python for each would take minutes.
+    Theirs(Child, BufReader<ChildStdout>, &'s Sandbox),
+}
+
+impl<'s> Client<'s> {
+    fn new(side: Side, sandbox: &'s Sandbox) -> Client<'s> {
+        if side == Side::Ours {
+            return Client::Ours(sandbox);
+        }
+        let mut python = Version::BASELINE.python(include_str!("same_commands/client.py"));
+        python.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = python.spawn().expect("python starts");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        Client::Theirs(child, output, sandbox)
+    }
+
+    fn run(&mut self, words: &[&str]) -> Output {
+        let (child, output, sandbox) = match self {
+            Client::Ours(sandbox) => return sandbox.client(Side::Ours, words),
+            Client::Theirs(child, output, sandbox) => (child, output, sandbox),
+        };
+        let options = sandbox.options();
+        let arguments: Vec<&str> = options.iter().map(String::as_str).chain(words.iter().copied()).collect();
+        let request = serde_json::to_string(&arguments).expect("words are text");
+        let stdin = child.stdin.as_mut().expect("piped");
+        stdin.write_all(format!("{request}\n").as_bytes()).expect("the client reads");
+        let mut reply = String::new();
+        output.read_line(&mut reply).expect("the client answers");
+        let (stdout, stderr, code) = serde_json::from_str(&reply).expect("three values");
+        Output { stdout, stderr, code }
+    }
+}
+
+impl Drop for Client<'_> {
+    fn drop(&mut self) {
+        if let Client::Theirs(child, ..) = self {
+            drop(child.stdin.take());
+            // It ends with its input.
+            let _ = child.wait();
+        }
+    }
+}
+
 /// Sends all commands with `client` to a `server` of its own.
 fn outcomes(client: Side, server: Side) -> Vec<Outcome> {
     let sandbox = sandbox();
     let server = Server::start(server, &sandbox);
+    let mut client = Client::new(client, &sandbox);
     let lines = COMMANDS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut outcomes = Vec::new();
     for line in lines {
         let words = words(line, &sandbox);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         if let ["wait-banned", jail, address] = words[..] {
-            let banned =
-                || (sandbox.client(client, &["get", jail, "banned", address]).stdout == "1\n").then_some(());
+            let words = ["get", jail, "banned", address];
+            let banned = || (client.run(&words).stdout == "1\n").then_some(());
             assert!(wait::until(Duration::from_secs(10), banned).is_some(), "{line}");
             continue;
         }
-        outcomes.push((line.to_owned(), normal(&sandbox.client(client, &words), &sandbox)));
+        outcomes.push((line.to_owned(), normal(&client.run(&words), &sandbox)));
     }
     server.stop();
     outcomes
