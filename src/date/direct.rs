@@ -4,7 +4,8 @@
 //! many steps), and is not made at all for a regex with other constructs. Unlike the regex it knows how far it looked,
 //! so that two lines which are equal up to there need not be matched twice.
 
-use super::direct_parse::{Node, parse};
+use super::direct_code::{Branch, Inst, emit, first_bytes, know_starts};
+use super::direct_parse::parse;
 
 /// A regex as instructions.
 #[derive(Debug)]
@@ -15,46 +16,6 @@ pub(super) struct Direct {
     at_start: bool,
     /// Bytes with which a match can begin; `None` if it can be empty.
     first: Option<u128>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Inst {
-    /// One byte of the set (bit n is byte n).
-    Set(u128),
-    /// As many as possible, at least and at most so many bytes of the set; gives them back one by one.
-    Run {
-        set: u128,
-        min: u32,
-        max: u32,
-    },
-    /// Tries one instruction first, the other later; neither where its first byte cannot match.
-    Fork {
-        first: Branch,
-        later: Branch,
-    },
-    Jump(u32),
-    /// Remembers the position.
-    Save(u32),
-    /// The text of a group once more.
-    Again(u32),
-    TextStart,
-    TextEnd,
-    WordBoundary,
-    /// `(?=^|\b|\W)`
-    LeftBound,
-    /// `(?=\b|\W|$)`
-    RightBound,
-    Match,
-}
-
-/// Where a fork leads.
-#[derive(Clone, Copy, Debug)]
-struct Branch {
-    pc: u32,
-    /// Bytes that it can begin with; all, if it can be empty.
-    starts: u128,
-    /// It can match where the text ends.
-    at_end: bool,
 }
 
 /// What came of a search; the groups are in the [`Scratch`].
@@ -196,29 +157,7 @@ impl Direct {
                 _ => Step::Failed(pos),
             },
             Inst::Run { set, min, max } => run(text, pos, (set, min as usize, max as usize), next, scratch),
-            Inst::Fork { first, later } => {
-                let can = |branch: Branch| match text.get(pos) {
-                    Some(b) if !b.is_ascii() => None,
-                    Some(b) => Some(branch.starts >> b & 1 == 1),
-                    None => Some(branch.at_end),
-                };
-                match (can(first), can(later)) {
-                    (Some(true), Some(true)) => {
-                        scratch.stack.push(Alternative::At { pc: later.pc, pos });
-                        Step::To(first.pc, pos)
-                    }
-                    (Some(true), Some(false)) => {
-                        scratch.reach = scratch.reach.max(pos);
-                        Step::To(first.pc, pos)
-                    }
-                    (Some(false), Some(true)) => {
-                        scratch.reach = scratch.reach.max(pos);
-                        Step::To(later.pc, pos)
-                    }
-                    (Some(false), Some(false)) => Step::Failed(pos),
-                    _ => Step::Unknown,
-                }
-            }
+            Inst::Fork { first, later } => fork(text, pos, first, later, scratch),
             Inst::Jump(to) => Step::To(to, pos),
             Inst::Save(slot) => {
                 let old = std::mem::replace(&mut scratch.slots[slot as usize], pos);
@@ -278,6 +217,26 @@ impl Scratch {
     }
 }
 
+/// Takes the branches that the next byte allows.
+#[inline(always)]
+fn fork(text: &[u8], pos: usize, first: Branch, later: Branch, scratch: &mut Scratch) -> Step {
+    let can = match text.get(pos) {
+        Some(b) if !b.is_ascii() => return Step::Unknown,
+        Some(b) => [first, later].map(|branch| branch.starts >> b & 1 == 1),
+        None => [first, later].map(|branch| branch.at_end),
+    };
+    scratch.reach = scratch.reach.max(pos);
+    match can {
+        [true, true] => {
+            scratch.stack.push(Alternative::At { pc: later.pc, pos });
+            Step::To(first.pc, pos)
+        }
+        [true, false] => Step::To(first.pc, pos),
+        [false, true] => Step::To(later.pc, pos),
+        [false, false] => Step::Failed(pos),
+    }
+}
+
 fn run(
     text: &[u8],
     pos: usize,
@@ -328,100 +287,4 @@ fn left_bound(text: &[u8], pos: usize) -> Option<bool> {
 
 fn right_bound(text: &[u8], pos: usize) -> Option<bool> {
     Some(!word_at(text, Some(pos))? || boundary(text, pos)?)
-}
-
-/// Translates; `None` if that gets too long.
-fn emit(node: &Node, code: &mut Vec<Inst>) -> Option<()> {
-    const LONGEST: usize = 2000;
-    if code.len() > LONGEST {
-        return None;
-    }
-    match node {
-        Node::Set(set) => code.push(Inst::Set(*set)),
-        Node::Run { set, min, max } => code.push(Inst::Run { set: *set, min: *min, max: *max }),
-        Node::Again(group) => code.push(Inst::Again(*group as u32)),
-        Node::TextStart => code.push(Inst::TextStart),
-        Node::TextEnd => code.push(Inst::TextEnd),
-        Node::WordBoundary => code.push(Inst::WordBoundary),
-        Node::LeftBound => code.push(Inst::LeftBound),
-        Node::RightBound => code.push(Inst::RightBound),
-        Node::Sequence(nodes) => nodes.iter().try_for_each(|node| emit(node, code))?,
-        Node::Group(group, node) => {
-            code.push(Inst::Save(2 * *group as u32));
-            emit(node, code)?;
-            code.push(Inst::Save(2 * *group as u32 + 1));
-        }
-        Node::Optional { node, lazy } => {
-            let fork = code.len();
-            code.push(Inst::Match);
-            emit(node, code)?;
-            let end = code.len() as u32;
-            let inside = fork as u32 + 1;
-            code[fork] = if *lazy { fork_to(end, inside) } else { fork_to(inside, end) };
-        }
-        Node::Either(nodes) => {
-            let mut jumps = Vec::new();
-            for (i, node) in nodes.iter().enumerate() {
-                let fork = code.len();
-                let last = i + 1 == nodes.len();
-                if !last {
-                    code.push(Inst::Match);
-                }
-                emit(node, code)?;
-                if !last {
-                    jumps.push(code.len());
-                    code.push(Inst::Match);
-                    code[fork] = fork_to(fork as u32 + 1, code.len() as u32);
-                }
-            }
-            let end = code.len() as u32;
-            jumps.into_iter().for_each(|jump| code[jump] = Inst::Jump(end));
-        }
-    }
-    Some(())
-}
-
-/// A fork whose branches' first bytes are not known yet.
-fn fork_to(first: u32, later: u32) -> Inst {
-    let branch = |pc| Branch { pc, starts: u128::MAX, at_end: true };
-    Inst::Fork { first: branch(first), later: branch(later) }
-}
-
-/// Tells all forks with which bytes their branches can begin.
-fn know_starts(code: &mut [Inst]) {
-    for at in 0..code.len() {
-        if let Inst::Fork { first, later } = code[at] {
-            let known = |branch: Branch| match first_bytes(code, branch.pc) {
-                Some(starts) => Branch { starts, at_end: false, ..branch },
-                None => branch,
-            };
-            code[at] = Inst::Fork { first: known(first), later: known(later) };
-        }
-    }
-}
-
-/// The bytes with which a match of the code from `start` can begin; `None` if it can be empty.
-fn first_bytes(code: &[Inst], start: u32) -> Option<u128> {
-    let mut set = 0;
-    let mut todo = vec![start];
-    let mut seen = vec![false; code.len()];
-    while let Some(pc) = todo.pop() {
-        if std::mem::replace(&mut seen[pc as usize], true) {
-            continue;
-        }
-        match code[pc as usize] {
-            Inst::Set(bytes) => set |= bytes,
-            Inst::Run { set: bytes, min, .. } => {
-                set |= bytes;
-                if min == 0 {
-                    todo.push(pc + 1);
-                }
-            }
-            Inst::Fork { first, later } => todo.extend([first.pc, later.pc]),
-            Inst::Jump(to) => todo.push(to),
-            Inst::Match | Inst::Again(_) => return None,
-            _ => todo.push(pc + 1),
-        }
-    }
-    Some(set)
 }

@@ -11,6 +11,7 @@
 mod compute;
 mod detector;
 mod direct;
+mod direct_code;
 mod direct_parse;
 mod library;
 mod memo;

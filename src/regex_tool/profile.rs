@@ -110,6 +110,8 @@ impl Profile {
             ));
             lines.push(format!("|        {}", regex.original()));
         }
+        let dates = self.dates.as_secs_f64() * 1e6 / self.lines.max(1) as f64;
+        lines.push(format!("|  finding the date of each line: {dates:.2} µs"));
         lines.push("`-".to_owned());
         lines
     }

@@ -294,20 +294,7 @@ impl<'o> Tester<'o> {
                 Ok(())
             }
         };
-        let mut ignored = false;
-        for note in notes {
-            match note {
-                Note::Log { level, jail, text } => {
-                    let prefix = if jail { "[None] " } else { "" };
-                    self.log(level, "fail2ban.filter", &format!("{prefix}{text}"));
-                }
-                Note::Dates(text) => self.log(level::INFO, "fail2ban.datedetector", &text),
-                Note::Ignored(index) => {
-                    ignored = true;
-                    self.ignoreregex[index].hits += 1;
-                }
-            }
-        }
+        let ignored = self.take_notes(notes);
         result.map_err(|e| Exit::raised(format!("{}: {}", e.class, e.message())))?;
         let mut hits = Vec::new();
         for failure in failures {
@@ -325,6 +312,25 @@ impl<'o> Tester<'o> {
             }));
         }
         Ok((hits, ignored))
+    }
+
+    /// Whether an ignoreregex matched.
+    fn take_notes(&mut self, notes: Vec<Note>) -> bool {
+        let mut ignored = false;
+        for note in notes {
+            match note {
+                Note::Log { level, jail, text } => {
+                    let prefix = if jail { "[None] " } else { "" };
+                    self.log(level, "fail2ban.filter", &format!("{prefix}{text}"));
+                }
+                Note::Dates(text) => self.log(level::INFO, "fail2ban.datedetector", &text),
+                Note::Ignored(index) => {
+                    ignored = true;
+                    self.ignoreregex[index].hits += 1;
+                }
+            }
+        }
+        ignored
     }
 
     /// The addresses of a host name, if names are to be resolved.
