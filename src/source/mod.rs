@@ -6,7 +6,7 @@
 //! jails is read once.
 //!
 //! * [`sources`] the owner of it all
-//! * `files` all watched files · `tailed` one file by name · `file` one inode · `watch` what the kernel reports
+//! * `files` all watched files · `serving` what has changed, read in turn · `tailed` one file by name · `file` one inode · `watch` what the kernel reports
 //! * `journal` the systemd journal · `kernel` the kernel's messages and packet logs
 //! * `seek` where the first read begins
 //! * [`lines`] where a line ends; splitting blocks into lines
@@ -22,6 +22,7 @@ pub mod lines;
 #[cfg(test)]
 mod model;
 mod seek;
+mod serving;
 pub mod sources;
 mod tailed;
 #[cfg(test)]

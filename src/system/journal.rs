@@ -61,7 +61,10 @@ fn load() -> Option<Library> {
             }
             // SAFETY: this is the function of that name, whose type `sd-journal.h` fixes for all
             // versions of libsystemd.so.0; the field it goes to has that type.
-            unsafe { std::mem::transmute(symbol) }
+            #[allow(clippy::missing_transmute_annotations, reason = "the field has the type")]
+            unsafe {
+                std::mem::transmute(symbol)
+            }
         }};
     }
     Some(Library {

@@ -233,6 +233,18 @@ impl Shared {
             }
             Err(error) => return self.failed(error, now),
         }
+        self.hand_out(now, scratch, deliver, operating);
+        Step::Read
+    }
+
+    /// Delivers the entry just read to the jails it is for.
+    fn hand_out(
+        &mut self,
+        now: f64,
+        scratch: &mut Scratch,
+        deliver: &mut dyn FnMut(&[Reader], usize, Event<'_>),
+        operating: &mut dyn FnMut(JailId),
+    ) {
         let Scratch { entry, date, line, readers, zone } = scratch;
         self.cursor.clone_from(&entry.cursor);
         self.realtime = entry.realtime;
@@ -260,7 +272,6 @@ impl Shared {
             let event = Event::Entry { readers, time: seconds, date, text: line, arrived };
             deliver(readers, line.len(), event);
         }
-        Step::Read
     }
 
     /// A broken entry is passed over; too many in a row, and the journal is opened again later.

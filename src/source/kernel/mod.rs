@@ -1,9 +1,10 @@
 //! What the kernel itself says, without a log file in between.
 //!
 //! * [`kmsg`] its messages · [`nflog`] packets that the firewall logs · [`packet`] a packet as text
-//! * [`feeds`] which jails listen, and where they begin
+//! * [`kind`] which of them · [`feeds`] which jails listen, and where they begin
 
 mod feeds;
+mod kind;
 mod kmsg;
 mod nflog;
 mod packet;
