@@ -79,3 +79,32 @@ fn nginx() {
     same_as_genuine("nginx-limit-req[logtype=journal]", "nginx-limit-req", &[]);
     same_as_genuine("nginx-http-auth[logtype=journal]", "nginx-http-auth", &[]);
 }
+
+/// There is no genuine filter of this kind: the lines are the kernel's, as files and the journal show them.
+#[test]
+fn kernel_synflood() {
+    let sandbox = Sandbox::own();
+    let hosts = |options: &str, line: &str| {
+        let mut command = Side::under_test().regex();
+        command.arg("-c").arg(sandbox.configuration()).args(["-o", "ip", line]);
+        Output::of(command.arg(format!("kernel-synflood{options}"))).success()
+    };
+    let line = compat_tests::flood::line("203.0.113.7");
+    let line = line.trim_end();
+    assert_eq!(hosts("", line), "203.0.113.7");
+    assert_eq!(hosts("", &line.replace("[123456.789012] ", "")), "203.0.113.7");
+    assert_eq!(
+        hosts("", &line.replace("203.0.113.7", "2001:0db8:0000:0000:0000:0000:0000:0007")),
+        "2001:db8::7"
+    );
+    assert_eq!(
+        hosts("[logtype=journal]", &line[line.find("raspberrypi").expect("the host's name")..]),
+        "203.0.113.7"
+    );
+    assert_eq!(hosts("[prefix=\"LIMIT[0-9]\"]", &line.replace("SYNLIMIT", "LIMIT7")), "203.0.113.7");
+    for other in
+        [line.replace("SYNLIMIT", "OTHER"), line.replace(" SYN ", " ACK "), line.replace("TCP", "UDP")]
+    {
+        assert_eq!(hosts("", &other), "", "{other}");
+    }
+}
