@@ -121,13 +121,13 @@ impl Pass<'_> {
                     }
                 },
             };
-            let at = position_after(&value, found.start, &tag, &replacement);
-            value = value.replace(&format!("<{tag}>"), &replacement);
+            let (replaced, at) = replace_all(&value, found, &replacement);
+            value = replaced;
             if value.len() > MAX_VALUE {
                 return Err(self.growth().into());
             }
             self.counts.insert(tag, Value::Int(count.unwrap_or(0) + 1));
-            next = at.and_then(|at| find_tag(&value, at));
+            next = find_tag(&value, at);
         }
         Ok(value)
     }
@@ -171,16 +171,25 @@ impl Pass<'_> {
     }
 }
 
-/// Where the search continues: upstream keeps the character index of the tag found. Only if the same tag
-/// also occurs earlier (formed by a replacement) does that differ from the byte index.
-fn position_after(value: &str, start: usize, tag: &str, replacement: &str) -> Option<usize> {
-    let tag = format!("<{tag}>");
-    if !value[..start].contains(&tag) {
-        return Some(start);
+/// Replaces every occurrence of the tag found; also returns where the search continues. That is, as upstream, at
+/// the tag's character index, whatever was replaced before it (where only a replacement can have put the tag).
+fn replace_all(value: &str, found: Range<usize>, replacement: &str) -> (String, usize) {
+    let tag = &value.as_bytes()[found.clone()];
+    let mut out = String::with_capacity(value.len() + replacement.len());
+    let mut copied = 0;
+    for at in memchr::memmem::find_iter(value.as_bytes(), tag) {
+        out.push_str(&value[copied..at]);
+        out.push_str(replacement);
+        copied = at + tag.len();
     }
-    let index = value[..start].chars().count();
-    let replaced = value.replace(&tag, replacement);
-    replaced.char_indices().nth(index).map(|(at, _)| at)
+    out.push_str(&value[copied..]);
+    let before = &value[..found.start];
+    if out.starts_with(before) {
+        return (out, found.start);
+    }
+    let index = before.chars().count();
+    let at = out.char_indices().nth(index).map_or(out.len(), |(at, _)| at);
+    (out, at)
 }
 
 #[cfg(test)]
