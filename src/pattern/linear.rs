@@ -24,8 +24,9 @@ pub(super) struct Linear {
 struct Needs {
     /// `$` is taken as "before any line feed": the only one must be the last character.
     one_line: bool,
-    /// Word boundaries are those of ASCII, and in an empty text there are neither boundaries nor
-    /// places that are none.
+    /// In an empty text there are neither word boundaries nor places that are none.
+    filled: bool,
+    /// Word boundaries are those of ASCII.
     ascii: bool,
 }
 
@@ -49,7 +50,8 @@ impl Linear {
     pub fn suits(&self, text: &[u8]) -> bool {
         let body = text.strip_suffix(b"\n").unwrap_or(text);
         (!self.needs.one_line || memchr::memchr(b'\n', body).is_none())
-            && (!self.needs.ascii || (text.is_ascii() && !text.is_empty()))
+            && !(text.is_empty() && self.needs.filled)
+            && (!self.needs.ascii || text.is_ascii())
     }
 
     /// The leftmost match at or after `start` (or just there): its groups' places.
@@ -123,10 +125,12 @@ impl Translation {
             }
             (At::StringEnd, _) => HirLook::End,
             (At::Boundary, _) => {
+                self.needs.filled = true;
                 self.needs.ascii |= !scope.ascii;
                 HirLook::WordAscii
             }
             (At::NotBoundary, _) => {
+                self.needs.filled = true;
                 self.needs.ascii |= !scope.ascii;
                 HirLook::WordAsciiNegate
             }

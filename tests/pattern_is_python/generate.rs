@@ -271,7 +271,9 @@ impl Generator {
             0..=3 => self.capture(depth),
             4..=6 => self.group("(?:", depth),
             7 => {
-                let open = self.random.pick(&["(?i:", "(?s:", "(?m:", "(?-i:", "(?a:", "(?x:", "(?ims-x:"]);
+                // a search of Python's forgets the flags of a group that the pattern begins with
+                let open =
+                    self.random.pick(&["(?i:", "(?s:", "(?m:", "(?-i:", "(?=)(?a:", "(?x:", "(?ims-x:"]);
                 self.group(open, depth)
             }
             8 => {
