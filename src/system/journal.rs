@@ -166,16 +166,16 @@ impl Journal {
     }
 
     /// Moves to the next entry; false at the end.
-    pub fn next(&mut self) -> io::Result<bool> {
+    pub fn advance(&mut self) -> io::Result<bool> {
         Ok(self.call(|library| library.next)? > 0)
     }
 
     /// Moves to the entry before; false at the beginning.
-    pub fn previous(&mut self) -> io::Result<bool> {
+    pub fn retreat(&mut self) -> io::Result<bool> {
         Ok(self.call(|library| library.previous)? > 0)
     }
 
-    /// Before the end; [`Journal::previous`] then gives the last entry.
+    /// Before the end; [`Journal::retreat`] then gives the last entry.
     pub fn seek_tail(&mut self) -> io::Result<()> {
         self.call(|library| library.seek_tail).map(drop)
     }

@@ -81,7 +81,7 @@ impl Handle {
             Handle::Command(command) => command.next(entry, terms),
             Handle::Library(journal, seek) => {
                 let found = match seek.take() {
-                    None => journal.next()?,
+                    None => journal.advance()?,
                     Some(Seek(from)) => go(journal, &from)?,
                 };
                 if !found {
@@ -121,14 +121,14 @@ fn go(journal: &mut Journal, from: &From) -> io::Result<bool> {
         From::Time(usec) => {
             journal.seek_realtime(*usec)?;
             // One back, so as not to end up in a dead space behind the end of the journal.
-            let _ = journal.previous();
-            journal.next()
+            let _ = journal.retreat();
+            journal.advance()
         }
         From::After(cursor) => {
             journal.seek_cursor(cursor)?;
-            let found = journal.next()?;
+            let found = journal.advance()?;
             // Without that entry, the library stands at the one that follows it.
-            if found && journal.is_at(cursor)? { journal.next() } else { Ok(found) }
+            if found && journal.is_at(cursor)? { journal.advance() } else { Ok(found) }
         }
     }
 }

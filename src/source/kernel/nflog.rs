@@ -249,7 +249,7 @@ mod tests {
         let packet = Packet::parse(&bytes);
         assert_eq!((packet.time, packet.interfaces[0], packet.prefix), (Some(1_500_000), 3, "pre "));
         assert_eq!((packet.number, packet.payload), (Some(7), &[1, 2, 3][..]));
-        (0..bytes.len()).for_each(|length| drop(Packet::parse(&bytes[..length])));
+        assert!((0..bytes.len()).all(|length| Packet::parse(&bytes[..length]).payload.len() <= 3));
     }
 
     #[test]
