@@ -202,3 +202,23 @@ fn bad_reload() {
     assert_eq!(server.client(&["banned"]).success(), "[{'app': ['192.0.2.1']}]");
     server.stop();
 }
+
+/// A reload whose stream the server refuses: the original takes the jail away, ours goes on with it
+/// (docs/differences.md).
+#[test]
+fn reload_with_bad_regex() {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    sandbox.config("jail.local", &jail(&sandbox, ""));
+    let server = Server::start(Side::under_test(), &sandbox);
+    server.client(&["set", "app", "banip", "192.0.2.1"]).success();
+    sandbox.config("jail.local", &jail(&sandbox, "failregex = refused <HOST>(\n"));
+    let output = server.client(&["reload"]);
+    assert_eq!(output.code, 255, "{output:?}");
+    server.wait_log("Unable to compile regular expression");
+    let jails = match Side::under_test() {
+        Side::Theirs => "[]",
+        Side::Ours => "[{'app': ['192.0.2.1']}]",
+    };
+    assert_eq!(server.client(&["banned"]).success(), jails);
+    server.stop();
+}
