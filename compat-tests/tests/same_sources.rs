@@ -132,7 +132,7 @@ fn with_journald(side: Side) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script, "sh"]);
     command.arg(server.get_program()).args(server.get_args());
-    server.get_envs().for_each(|(name, value)| drop(value.map(|value| command.env(name, value))));
+    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
 }
 
