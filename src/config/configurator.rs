@@ -168,7 +168,7 @@ impl Configurator {
         let (mut any_right, mut any_wrong) = (false, false);
         for name in names.iter().filter(|name| &***name != "INCLUDES") {
             let mut jail = Jail::new(name, false);
-            if !self.read_jail(&mut jail, config, &OptionMap::new(), reporter)? {
+            if !self.read_jail(&mut jail, config, &OptionMap::default(), reporter)? {
                 reporter.report(level::ERROR, "fail2ban.jailsreader", || {
                     let skipping = if request.strict_jails { "" } else { " Skipping..." };
                     format!("Errors in jail {}.{skipping}", Value::str(&**name))
@@ -257,7 +257,7 @@ fn muted(sink: &mut dyn FnMut(Message)) -> Reporter<'_> {
 /// The options that fail2ban-regex shows as real: those given, and two of general interest.
 fn real_options(combined: &OptionMap, definition: Option<&Shared>, given: &OptionMap) -> OptionMap {
     let names = ["logtype", "datepattern"].into_iter().chain(given.keys().map(String::as_str));
-    let mut real = OptionMap::new();
+    let mut real = OptionMap::default();
     for name in names {
         let written = || match definition {
             Some(config) => config.borrow().get("Definition", name, &Variables::default()).ok(),

@@ -34,7 +34,7 @@ impl Definition {
             config,
             specs,
             init: parameters,
-            options: OptionMap::new(),
+            options: OptionMap::default(),
             variables: Variables::default(),
             looked_up: HashMap::new(),
         }

@@ -35,7 +35,7 @@ impl Entry {
 }
 
 /// Options by (lower-case) name.
-pub type Section = IndexMap<Rc<str>, Entry>;
+pub type Section = IndexMap<Rc<str>, Entry, foldhash::fast::RandomState>;
 
 /// A parsed file.
 #[derive(Debug, Default)]
@@ -181,7 +181,7 @@ impl<'a> Parser<'a> {
                 Slot::Occupied(_) => {
                     return Err(self.duplicate(number, &format!("section {}", Value::str(header))));
                 }
-                Slot::Vacant(slot) => slot.insert(Section::new()),
+                Slot::Vacant(slot) => slot.insert(Section::default()),
             };
         }
         self.section = Some(name);

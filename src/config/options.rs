@@ -8,7 +8,7 @@ use crate::value::Value;
 
 /// Options of one jail, filter or action: name → value, in insertion order (the order is visible in
 /// the command stream). `Value::None` is an option that is present but has no valid value.
-pub type OptionMap = indexmap::IndexMap<String, Value>;
+pub type OptionMap = indexmap::IndexMap<String, Value, foldhash::fast::RandomState>;
 
 /// What an option's text becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ pub fn read_options(
     mode: Mode,
     reporter: &mut Reporter,
 ) -> Result<OptionMap, Error> {
-    let mut values = OptionMap::new();
+    let mut values = OptionMap::default();
     let nothing = Variables::default();
     for spec in specs {
         if mode.given.is_some_and(|given| given.contains(spec.name)) {

@@ -31,7 +31,7 @@ pub fn extract_options(text: &str) -> Result<(String, OptionMap), Error> {
         return Err(syntax());
     }
     if list.is_empty() {
-        return Ok((name.to_owned(), OptionMap::new()));
+        return Ok((name.to_owned(), OptionMap::default()));
     }
     let list = list.trim_end_matches(is_space);
     match list[1..].strip_suffix(']') {
@@ -42,7 +42,7 @@ pub fn extract_options(text: &str) -> Result<(String, OptionMap), Error> {
 
 /// The options between the brackets.
 fn parse_options(list: &str) -> Result<OptionMap, Error> {
-    let mut options = OptionMap::new();
+    let mut options = OptionMap::default();
     let mut at = 0;
     while at < list.len() {
         let rest = &list[at..];

@@ -34,7 +34,7 @@ enum Role {
 impl Tester<'_> {
     /// Takes the REGEX argument.
     pub(super) fn read_failregex(&mut self, value: &str) -> Result<(), Exit> {
-        let mut options = OptionMap::new();
+        let mut options = OptionMap::default();
         let source = if looks_like_name(value) {
             let found = extract_options(value).and_then(|(name, given)| {
                 options = given;
