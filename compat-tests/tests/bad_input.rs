@@ -211,7 +211,7 @@ fn reload_with_bad_regex() {
     sandbox.config("jail.local", &jail(&sandbox, ""));
     let server = Server::start(Side::under_test(), &sandbox);
     server.client(&["set", "app", "banip", "192.0.2.1"]).success();
-    sandbox.config("jail.local", &jail(&sandbox, "failregex = refused <HOST>(\n"));
+    sandbox.config("jail.local", &jail(&sandbox, "").replace("<HOST>$", "<HOST>("));
     let output = server.client(&["reload"]);
     assert_eq!(output.code, 255, "{output:?}");
     server.wait_log("Unable to compile regular expression");
