@@ -18,6 +18,8 @@ mod filter;
 mod general;
 mod glob;
 mod ini;
+#[cfg(test)]
+mod ini_tests;
 mod interpolate;
 mod jail;
 mod library;
