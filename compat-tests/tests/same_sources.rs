@@ -304,3 +304,23 @@ fn a_taken_nflog_group_concerns_only_its_jail() {
     servers[1].wait_log("ERROR   [flood] Unable to listen to nflog group 7: ");
     servers[1].wait_log("another program listens to it already");
 }
+
+/// What sources count is told in the flavour that the original does not have, and nowhere else.
+#[test]
+fn counters_stand_in_the_verbose_status_only() {
+    let sandbox = Sandbox::genuine(compat_tests::Version::BASELINE);
+    let log = sandbox.file("app.log", "");
+    sandbox.config("jail.local", &jail(&format!("logpath = {}\naction =", log.display())));
+    let server = Server::start(Side::Ours, &sandbox);
+    let line = format!("{} app: from 192.0.2.9\n", compat_tests::flood::now("%Y-%m-%d %H:%M:%S"));
+    sandbox.append("app.log", &line.repeat(3));
+    wait_found(&server, 3);
+    let verbose = server.client(&["status", "j", "--verbose"]).success();
+    for text in [format!("Bytes read:\t{}", 3 * line.len()), "Lines read:\t3".to_owned(), "Lag:\t".to_owned()]
+    {
+        assert!(verbose.contains(&text), "{text}: {verbose}");
+    }
+    let plain = server.client(&["status", "j"]).success();
+    assert!(!plain.contains("Lines read") && plain.contains("Total failed:\t3"), "{plain}");
+    server.stop();
+}
