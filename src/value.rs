@@ -3,7 +3,7 @@
 //! Admins, scripts and monitoring read Python's `repr` of these values (COMPAT §2.9, trap 25), so
 //! `Display` writes exactly that.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// One Python object of the few kinds that the control protocol and the command stream use.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,19 @@ impl Exception {
         }
     }
 
+    /// The exception that Python raises when a system call about a file fails.
+    pub fn os(error: &io::Error, path: &str) -> Self {
+        let number = error.raw_os_error().unwrap_or(0);
+        let class = match number {
+            libc::ENOENT => "FileNotFoundError",
+            libc::EACCES | libc::EPERM => "PermissionError",
+            libc::EISDIR => "IsADirectoryError",
+            _ => "OSError",
+        };
+        let args = vec![Value::Int(number.into()), os_text(error).into(), path.into()];
+        Exception { module: "builtins", class, args }
+    }
+
     /// The text that Python's `str(exc)` gives.
     pub fn message(&self) -> String {
         match self.args.as_slice() {
@@ -64,7 +77,28 @@ impl Exception {
     }
 }
 
+/// The C library's words for an error, without the number that Rust adds.
+pub fn os_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 impl Value {
+    /// Python's `bool(value)`.
+    pub fn is_true(&self) -> bool {
+        match self {
+            Value::None => false,
+            Value::Bool(flag) => *flag,
+            Value::Int(number) => *number != 0,
+            Value::Float(number) => *number != 0.0,
+            Value::Str(text) => !text.is_empty(),
+            Value::Bytes(bytes) => !bytes.is_empty(),
+            Value::List(items) | Value::Tuple(items) | Value::Set(items) => !items.is_empty(),
+            Value::Dict(pairs) => !pairs.is_empty(),
+            Value::Exception(_) => true,
+        }
+    }
+
     pub fn str(text: impl Into<String>) -> Self {
         Value::Str(text.into())
     }

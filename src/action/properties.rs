@@ -106,7 +106,7 @@ impl Properties {
 
     /// Python's truth of a property; an absent one is false.
     pub fn is_set(&self, name: &str) -> bool {
-        self.get(name).is_some_and(truth)
+        self.get(name).is_some_and(Value::is_true)
     }
 
     /// Whether the action is started by its first ban rather than with the jail: as set, or else when it
@@ -114,7 +114,7 @@ impl Properties {
     pub fn start_on_demand(&self) -> bool {
         match self.get("actionstart_on_demand") {
             None | Some(Value::None) => self.is_conditional(),
-            Some(value) => truth(value),
+            Some(value) => value.is_true(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Properties {
     pub fn families(&self, ipv6_allowed: bool) -> Vec<String> {
         match self.get("families") {
             Some(Value::Str(text)) if !text.is_empty() => return split_words(text),
-            Some(value) if truth(value) => {
+            Some(value) if value.is_true() => {
                 return value.items().unwrap_or_default().iter().map(Value::to_text).collect();
             }
             _ => {}
@@ -149,21 +149,6 @@ impl Properties {
 
     /// Whether `actionprolong` has anything to run.
     pub fn is_prolongable(&self) -> bool {
-        self.get("actionprolong").is_some_and(|value| truth(value) && !value.to_text().trim().is_empty())
-    }
-}
-
-/// Python's `bool(value)`.
-fn truth(value: &Value) -> bool {
-    match value {
-        Value::None => false,
-        Value::Bool(flag) => *flag,
-        Value::Int(number) => *number != 0,
-        Value::Float(number) => *number != 0.0,
-        Value::Str(text) => !text.is_empty(),
-        Value::Bytes(bytes) => !bytes.is_empty(),
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) => !items.is_empty(),
-        Value::Dict(pairs) => !pairs.is_empty(),
-        Value::Exception(_) => true,
+        self.get("actionprolong").is_some_and(|value| value.is_true() && !value.to_text().trim().is_empty())
     }
 }

@@ -292,13 +292,9 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// Python's text of an `OSError`.
 pub(super) fn os_error(error: &std::io::Error, file: &str) -> String {
-    let text = error.to_string();
     match error.raw_os_error() {
-        Some(number) => {
-            let text = text.split(" (os error").next().unwrap_or(&text);
-            format!("[Errno {number}] {text}: {}", Value::str(file))
-        }
-        None => text,
+        Some(_) => Exception::os(error, file).message(),
+        None => error.to_string(),
     }
 }
 

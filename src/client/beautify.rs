@@ -1,7 +1,7 @@
 //! Replies as text for humans (COMPAT §9.1): scripts read these texts too, so they are the original's to the byte.
 
 use super::console::level_name;
-use super::python::{Raised, index, iterate, join, joined_or_text, sequence, text, truth};
+use super::python::{Raised, index, iterate, join, joined_or_text, sequence, text};
 use super::table;
 use crate::value::{Exception, Value};
 
@@ -49,7 +49,7 @@ fn compose(command: &[Value], reply: &Value, utf8: bool, message: &mut Value) ->
         "flushlogs" => set(message, format!("logs: {}", text(reply)?)),
         "echo" => set(message, join(" ", reply)?),
         "status" => status(command, reply, message)?,
-        "stats" | "statistics" if !truth(reply) => set(message, "No jails found."),
+        "stats" | "statistics" if !reply.is_true() => set(message, "No jails found."),
         "stats" | "statistics" => set(message, table::statistics(reply, utf8)?),
         _ if count < 2 => {}
         _ => return general(command, reply, message),
@@ -247,12 +247,12 @@ fn server_status(reply: &Value, all: bool, lines: &mut Vec<String>) -> Result<()
     let jails = if all { facts.pop().ok_or(Raised)? } else { Value::None };
     lines.push("Status".to_owned());
     for (number, fact) in facts.iter().enumerate() {
-        let last = number + 1 == facts.len() && !truth(&jails);
+        let last = number + 1 == facts.len() && !jails.is_true();
         let branch = if last { "`-" } else { "|-" };
         let shown = joined_or_text(&index(fact, 1)?);
         lines.push(format!("{branch} {}:\t{shown}", index(fact, 0)?.to_text()));
     }
-    if !truth(&jails) {
+    if !jails.is_true() {
         return Ok(());
     }
     lines.push("`- Status for the jails:".to_owned());

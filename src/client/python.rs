@@ -49,18 +49,3 @@ pub fn joined_or_text(value: &Value) -> String {
         other => other.to_text(),
     }
 }
-
-/// `bool(value)`
-pub fn truth(value: &Value) -> bool {
-    match value {
-        Value::None => false,
-        Value::Bool(flag) => *flag,
-        Value::Int(number) => *number != 0,
-        Value::Float(number) => *number != 0.0,
-        Value::Str(text) => !text.is_empty(),
-        Value::Bytes(bytes) => !bytes.is_empty(),
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) => !items.is_empty(),
-        Value::Dict(pairs) => !pairs.is_empty(),
-        Value::Exception(_) => true,
-    }
-}

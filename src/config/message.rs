@@ -4,16 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Upstream's numeric log levels (COMPAT §11).
-pub mod level {
-    pub const ERROR: u8 = 40;
-    pub const WARNING: u8 = 30;
-    pub const NOTICE: u8 = 25;
-    pub const INFO: u8 = 20;
-    pub const DEBUG: u8 = 10;
-    /// Upstream's `TRACEDEBUG`, used for every file read.
-    pub const TRACE: u8 = 7;
-}
+pub use crate::level;
 
 /// One log message of the reader, to be written by whoever owns the console or the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -223,7 +223,10 @@ impl FileSet {
             if let Err(error) = self.refresh() {
                 self.next_check += 60.0;
                 let path = crate::value::Value::str(&*self.path);
-                warn(format!("Retrieving IPs set from {path} failed: {}", io_text(&error, &self.path)));
+                warn(format!(
+                    "Retrieving IPs set from {path} failed: {}",
+                    crate::value::Exception::os(&error, &self.path).message()
+                ));
             }
         }
         self.addresses.contains(id) || self.networks.iter().any(|network| id.is_in(network))
@@ -243,14 +246,6 @@ impl FileSet {
         self.networks = networks;
         Ok(())
     }
-}
-
-/// Python's text of an operating system error about a file.
-fn io_text(error: &std::io::Error, path: &str) -> String {
-    let number = error.raw_os_error().unwrap_or(0);
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    format!("[Errno {number}] {text}: {}", crate::value::Value::str(path))
 }
 
 /// Words separated by blanks, commas and line ends; `#` or `;` at a line's start or after a blank begin

@@ -17,7 +17,7 @@ use crate::config::split::extract_options;
 use crate::filter::Dated;
 use crate::filter::decode::Encoding;
 use crate::source::{self, Event, JailId, LineEnd, Sources};
-use crate::value::Value;
+use crate::value::Exception;
 
 /// A line to try.
 pub enum Line {
@@ -83,9 +83,7 @@ fn open_file(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
     let file = match File::open(log) {
         Ok(file) => file,
         Err(error) => {
-            let (number, text) = (error.raw_os_error().unwrap_or(0), error.to_string());
-            let text = text.split(" (os error").next().unwrap_or_default();
-            tester.out.line(&format!("[Errno {number}] {text}: {}", Value::str(log)));
+            tester.out.line(&Exception::os(&error, log).message());
             return Err(Exit::failed());
         }
     };

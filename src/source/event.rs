@@ -136,11 +136,7 @@ impl fmt::Display for Error {
         match self {
             Error::Exists(path) => write!(f, "{} already exists", path.display()),
             Error::Open(path, error) => {
-                let number = error.raw_os_error().unwrap_or(0);
-                let text = error.to_string();
-                let text = text.split(" (os error").next().unwrap_or(&text);
-                let path = crate::value::Value::str(path.to_string_lossy());
-                write!(f, "[Errno {number}] {text}: {path}")
+                f.write_str(&crate::value::Exception::os(error, &path.to_string_lossy()).message())
             }
             Error::Match(words) => {
                 write!(f, "Error adding journal match for: {}", crate::value::Value::str(words))

@@ -187,10 +187,8 @@ impl Failure {
         match self {
             Failure::Setting(text) => Exception::builtin("ValueError", text),
             Failure::Network(error) => {
-                let text = error.to_string();
-                let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
                 let number = i64::from(error.raw_os_error().unwrap_or(0));
-                let args = vec![Value::Int(number), Value::Str(text)];
+                let args = vec![Value::Int(number), crate::value::os_text(&error).into()];
                 Exception { module: "builtins", class: "OSError", args }
             }
             Failure::Refused(text) => Exception::builtin("RuntimeError", text),

@@ -56,14 +56,7 @@ pub(super) fn int_of(value: &Value) -> Result<i64, Exception> {
 pub(super) fn bool_of(value: &Value) -> bool {
     match value {
         Value::Str(text) => matches!(text.to_lowercase().as_str(), "1" | "on" | "true" | "yes"),
-        Value::Bool(flag) => *flag,
-        Value::Int(number) => *number != 0,
-        Value::Float(number) => *number != 0.0,
-        Value::None => false,
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) => !items.is_empty(),
-        Value::Dict(pairs) => !pairs.is_empty(),
-        Value::Bytes(bytes) => !bytes.is_empty(),
-        Value::Exception(_) => true,
+        other => other.is_true(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Adding, starting, stopping and reloading jails.
 
-use std::collections::HashMap;
-
 use super::args::Args;
 use super::{Reply, failure, unknown_jail};
 use crate::action::JailActions;
@@ -377,20 +375,7 @@ impl Engine {
 /// Python's exception for a source that cannot be added.
 pub(super) fn source_exception(error: &source::Error) -> Exception {
     match error {
-        source::Error::Open(path, io) => {
-            let number = io.raw_os_error().unwrap_or(0);
-            let classes = HashMap::from([
-                (libc::ENOENT, "FileNotFoundError"),
-                (libc::EACCES, "PermissionError"),
-                (libc::EPERM, "PermissionError"),
-                (libc::EISDIR, "IsADirectoryError"),
-            ]);
-            let text = io.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            let args =
-                vec![Value::Int(number.into()), text.into(), path.to_string_lossy().into_owned().into()];
-            Exception { module: "builtins", class: classes.get(&number).copied().unwrap_or("OSError"), args }
-        }
+        source::Error::Open(path, io) => Exception::os(io, &path.to_string_lossy()),
         // Which one it was stands in the log.
         source::Error::Match(_) => Exception::builtin("ValueError", "Invalid match"),
         other => Exception::builtin("ValueError", other.to_string()),
