@@ -48,6 +48,21 @@ pub fn local(unix: f64) -> Option<jiff::Zoned> {
     Some(stamp.to_zoned(zone().clone()))
 }
 
+/// `Sat Jan 01 00:00:00 2005` in local time; `None` where the year does not fit the C library's calendar.
+pub fn ctime(unix: f64) -> Option<String> {
+    /// The calendar repeats after 400 years, on the same days of the week.
+    const CYCLE: i64 = 146_097 * 86_400;
+    let seconds = unix.floor() as i64;
+    let (time, cycles) = match local(unix) {
+        Some(time) => (time, 0),
+        // in the cycle after the present one only the zone's present rules apply
+        None => (local((CYCLE + seconds.rem_euclid(CYCLE)) as f64)?, seconds.div_euclid(CYCLE) - 1),
+    };
+    let year = i64::from(time.year()) + 400 * cycles;
+    i32::try_from(year - 1900).ok()?;
+    Some(format!("{} {year}", time.strftime("%a %b %d %H:%M:%S")))
+}
+
 /// The present time as log lines begin: `YYYY-MM-DD HH:MM:SS,mmm`.
 pub fn log_time() -> String {
     let now = now();

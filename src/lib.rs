@@ -20,6 +20,7 @@ pub mod server;
 pub mod source;
 pub mod store;
 pub mod system;
+pub mod text;
 pub mod value;
 pub mod version;
 

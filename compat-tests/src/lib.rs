@@ -10,6 +10,8 @@
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
 //! - [`normalise`] — log lines and listings without what differs from run to run
 //! - [`flood`] — log lines of hosts that misbehave, dated now
+//! - [`samples`] — upstream's sample logs with their filters
+//! - [`regex_tool`] — output of fail2ban-regex without what differs from run to run
 //! - [`fuzz`] — generated input: seed and time budget
 #![forbid(unsafe_code)]
 
@@ -19,6 +21,8 @@ pub mod namespace;
 pub mod normalise;
 pub mod original;
 pub mod output;
+pub mod regex_tool;
+pub mod samples;
 pub mod sandbox;
 pub mod server;
 pub mod side;

@@ -1,57 +1,20 @@
 //! fail2ban-regex: the same arguments give the same output (but for the time it took) and exit status; and on every
 //! sample log of the original packages, with every set of filter options, the same failures line by line.
 
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use compat_tests::{Output, Sandbox, Side, Version};
-use serde_json::Value;
+use compat_tests::samples::{self, Sample};
+use compat_tests::{Output, Sandbox, Side, Version, regex_tool};
 
 fn run(side: Side, args: &[&str]) -> Output {
-    Output::of(side.regex().args(args).env("TZ", "Europe/Berlin").env("COLUMNS", "80"))
+    Output::of(side.regex().args(args).env("TZ", regex_tool::ZONE).env("COLUMNS", "80"))
 }
 
-/// What is the same on both sides: without the path of the program, the time it took, the present time, and with
-/// Python's sets in order.
+/// What is the same on both sides.
 fn normal(output: &Output) -> String {
     let mut text = format!("{}\n{}", output.code, output.stdout);
     if output.code == 2 {
         text += &output.stderr;
     }
-    let lines = text.lines().map(|line| match line {
-        line if line.starts_with("[processed in ") => "[processed]".to_owned(),
-        line if line.starts_with("Usage: ") => {
-            line.replace(&line["Usage: ".len()..usage_end(line)], "PROGRAM")
-        }
-        line => without_present(&with_sorted_sets(line)),
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn usage_end(line: &str) -> usize {
-    line.find(" [OPTIONS]").expect("a usage line names the options")
-}
-
-fn with_sorted_sets(line: &str) -> String {
-    const START: &str = "'users': {";
-    let Some(at) = line.find(START).map(|at| at + START.len()) else { return line.to_owned() };
-    let Some(length) = line[at..].find('}') else { return line.to_owned() };
-    let mut users: Vec<&str> = line[at..at + length].split(", ").collect();
-    users.sort();
-    format!("{}{}{}", &line[..at], users.join(", "), with_sorted_sets(&line[at + length..]))
-}
-
-/// Undated lines have the present time.
-fn without_present(line: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs_f64();
-    let numbers = |c: char| !(c.is_ascii_digit() || c == '.');
-    let recent = |word: &&str| {
-        word.parse::<f64>().is_ok_and(|time| time.fract() != 0.0 && (time - now).abs() < 1000.0)
-    };
-    match line.split(numbers).find(recent) {
-        Some(time) => line.replace(time, "NOW"),
-        None => line.to_owned(),
-    }
+    regex_tool::normal(&text)
 }
 
 fn difference(args: &[&str]) -> Option<String> {
@@ -223,63 +186,15 @@ fn sample_logs_of_1_1_1() {
 
 /// Every sample log with its filter and each of the option sets that it names.
 fn compare_samples(version: Version) {
-    let (logs, conf) = (version.test_files().join("logs"), version.configuration());
+    let conf = version.configuration();
     let conf = conf.to_str().expect("the checkout's name is text");
-    let mut compared = 0;
-    let mut wrong = Vec::new();
-    for log in files(&logs) {
-        let name = log.strip_prefix(&logs).expect("it is in there").iter().next().expect("it has a name");
-        let name = name.to_str().expect("sample logs have simple names");
-        // logs of several programs, and those of filters that only upstream's tests have
-        let filter = if matches!(name, "bsd" | "sshd-journal") { "sshd" } else { name };
-        if filter.starts_with("zzz-") {
-            continue;
-        }
-        for options in option_sets(&log) {
-            let filter = format!("filter.d/{filter}.conf{options}");
-            let log = log.to_str().expect("sample logs have simple names");
-            wrong.extend(difference(&["-r", "-c", conf, "-o", "row", log, &filter]));
-            compared += 1;
-        }
-    }
+    let samples = samples::of(version);
+    let difference = |sample: &Sample| {
+        let log = sample.log.to_str().expect("sample logs have simple names");
+        difference(&["-r", "-c", conf, "-o", "row", log, &sample.filter])
+    };
+    let wrong: Vec<String> = samples.iter().filter_map(difference).collect();
+    let compared = samples.len();
     assert!(compared > 100, "{compared} sample logs");
     assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in folder.read_dir().expect("the package has sample logs") {
-        let path = entry.expect("a folder can be read").path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-/// The filter options that a sample log names in its comments, as fail2ban-regex takes them.
-fn option_sets(log: &Path) -> Vec<String> {
-    let text = std::fs::read(log).expect("a sample log can be read");
-    let text = String::from_utf8_lossy(&text);
-    let mut sets = vec![String::new()];
-    for line in text.lines().filter(|line| line.starts_with('#')) {
-        let line = line.trim_start_matches('#').trim_start();
-        let json = line.strip_prefix("fileOptions:").or_else(|| line.strip_prefix("filterOptions:"));
-        let Some(Ok(options)) = json.map(serde_json::from_str::<Value>) else { continue };
-        let list = if let Value::Array(list) = options { list } else { vec![options] };
-        for options in list.iter().filter_map(Value::as_object) {
-            let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let given = options.iter().filter(|(key, _)| !key.starts_with("test."));
-            let words: Vec<String> =
-                given.map(|(key, value)| format!("{key}=\"{}\"", plain(value))).collect();
-            let set = if words.is_empty() { String::new() } else { format!("[{}]", words.join(", ")) };
-            if !sets.contains(&set) {
-                sets.push(set);
-            }
-        }
-    }
-    sets
 }

@@ -2,7 +2,7 @@
 
 use super::configurator::Stream;
 use super::options::OptionMap;
-use super::split::is_space;
+use crate::text::{is_space, lines_with_ends};
 use crate::value::Value;
 
 /// One Python list per line, as `fail2ban-client -d` prints it.
@@ -66,7 +66,7 @@ fn pretty_list(out: &mut String, items: &[Value], indent: usize, allowance: usiz
 /// A long text as adjacent literals: one per line, and long lines broken behind white space.
 fn pretty_text(out: &mut String, text: &str, indent: usize, allowance: usize) {
     let width = WIDTH.saturating_sub(indent);
-    let lines = split_lines(text);
+    let lines = lines_with_ends(text);
     let mut chunks = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let last_line = index + 1 == lines.len();
@@ -114,24 +114,6 @@ fn words_with_space(line: &str) -> Vec<&str> {
         rest = after;
     }
     parts
-}
-
-/// Python's `splitlines(True)`.
-fn split_lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let ends = matches!(c, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
-        if ends && !(c == '\r' && chars.peek().is_some_and(|&(_, next)| next == '\n')) {
-            lines.push(&text[start..at + c.len_utf8()]);
-            start = at + c.len_utf8();
-        }
-    }
-    if start < text.len() {
-        lines.push(&text[start..]);
-    }
-    lines
 }
 
 /// Python's `json.dumps` of options: ASCII only.

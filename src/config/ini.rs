@@ -4,7 +4,7 @@
 
 use super::encoding;
 use super::message::ParserError;
-use super::split::{is_space, strip};
+use crate::text::{is_space, strip, strip_end};
 use crate::value::Value;
 use indexmap::IndexMap;
 use indexmap::map::Entry as Slot;
@@ -226,7 +226,7 @@ impl<'a> Parser<'a> {
     /// Stores the option that was being read.
     fn close(&mut self) {
         let Some(Open { name, mut value, mut lines }) = self.open.take() else { return };
-        value.truncate(value.trim_end_matches(is_space).len());
+        value.truncate(strip_end(&value).len());
         lines.truncate(memchr::memchr_iter(b'\n', value.as_bytes()).count() + 1);
         let source = Rc::new(Source { file: self.path.clone(), lines });
         self.current().insert(name, Entry { value: Value::Str(value), source });

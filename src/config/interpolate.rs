@@ -120,7 +120,7 @@ fn lower_case(name: &str) -> Cow<'_, str> {
 fn split_reference(name: &str) -> Option<(&str, &str)> {
     let (section, option) = name.split_once('/')?;
     let valid = !section.is_empty() && section.chars().all(is_section_char);
-    (valid && !option.is_empty() && !option.contains(|c| c == '>' || super::split::is_space(c)))
+    (valid && !option.is_empty() && !option.contains(|c| c == '>' || crate::text::is_space(c)))
         .then_some((section, option))
 }
 

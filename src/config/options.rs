@@ -3,7 +3,7 @@
 use super::interpolate::Variables;
 use super::message::{Error, ParserError, Reporter, level};
 use super::raw::Config;
-use super::split::strip;
+use crate::text::strip;
 use crate::value::Value;
 
 /// Options of one jail, filter or action: name → value, in insertion order (the order is visible in

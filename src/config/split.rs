@@ -2,19 +2,10 @@
 
 use super::message::Error;
 use super::options::OptionMap;
+use crate::text::{is_space, strip};
 use crate::value::Value;
 use regex_automata::meta::Regex;
 use std::sync::OnceLock;
-
-/// White space as Python's `str.strip` and `\s` understand it: Unicode's, and the four ASCII separators.
-pub fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
-}
-
-/// Python's `str.strip`.
-pub fn strip(text: &str) -> &str {
-    text.trim_matches(is_space)
-}
 
 /// A character of an option name: `\w`, `-` or `.`.
 fn is_name_char(c: char) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::tags::key_of;
 use super::{Captures, Error, Flags, Regex};
+use crate::text::{self, strip};
 
 /// Whether host names count as hosts when tags are expanded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -175,8 +176,8 @@ impl FailRegex {
         multiline: bool,
         origin: Origin,
     ) -> Result<FailRegex, FailRegexError> {
-        let expanded = super::expand_tags(text, use_dns);
-        if expanded.chars().all(is_python_space) {
+        let expanded = super::tags::expand_tags(text, use_dns);
+        if strip(&expanded).is_empty() {
             return Err(FailRegexError::Empty);
         }
         let flags = Flags { multiline, ..Flags::default() };
@@ -259,11 +260,11 @@ impl FailRegex {
     }
 
     /// The lines that the `<SKIPLINES>` tags of a successful match stepped over.
-    pub fn skipped_lines<'t>(&self, text: &'t str, caps: &Captures) -> Vec<&'t str> {
+    pub fn skipped_lines<'t>(&self, buffer: &'t str, caps: &Captures) -> Vec<&'t str> {
         (0..)
             .map_while(|n| self.0.regex.group_index(&format!("skiplines{n}")))
-            .filter_map(|group| group_text(group, text, caps))
-            .flat_map(str::lines)
+            .filter_map(|group| group_text(group, buffer, caps))
+            .flat_map(text::lines)
             .collect()
     }
 }
@@ -303,11 +304,6 @@ fn collecting_groups(regex: &Regex, prefix: &str) -> Vec<(usize, String)> {
     }
     found.sort();
     found.into_iter().map(|(_, i, key)| (i, key)).collect()
-}
-
-/// What Python's `str.strip` takes away.
-fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 #[cfg(test)]
@@ -363,9 +359,9 @@ mod tests {
     #[test]
     fn skipped_lines_are_those_between() {
         let regex = fail(r"^a<SKIPLINES>b <HOST>").unwrap();
-        let (text, mut caps) = ("a\nx\ny z\nb 1.2.3.4\n", Captures::new());
+        let (text, mut caps) = ("a\nx\ny\u{2028}z\nb 1.2.3.4\n", Captures::new());
         assert!(regex.regex().search(text.as_bytes(), 0, &mut caps).unwrap());
-        assert_eq!(regex.skipped_lines(text, &caps), ["x", "y z"]);
+        assert_eq!(regex.skipped_lines(text, &caps), ["x", "y", "z"]);
         assert_eq!(regex.text(Role::Ip4, text, &caps), Some("1.2.3.4"));
         assert_eq!(regex.text(Role::Dns, text, &caps), None);
     }

@@ -27,4 +27,4 @@ mod vm;
 pub use failregex::{Data, FailRegex, FailRegexError, GroupValue, Origin, Role, UseDns};
 pub use prefilter::PatternSet;
 pub use regex::{Captures, Engine, Error, Flags, Info, Regex, StepLimit};
-pub use tags::expand_tags;
+pub use tags::replace_tags;

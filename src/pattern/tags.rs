@@ -9,7 +9,12 @@ const CIDR: &str = r"(?P<cidr>\d+)";
 
 /// The expression with its tags replaced, and flags that stand alone at the start of a group
 /// turned into flags of that group; this is the text that is compiled and shown.
-pub fn expand_tags(regex: &str, use_dns: UseDns) -> String {
+pub(super) fn expand_tags(regex: &str, use_dns: UseDns) -> String {
+    localise_flags(&replace_tags(regex, use_dns))
+}
+
+/// The expression with its tags replaced.
+pub fn replace_tags(regex: &str, use_dns: UseDns) -> String {
     let mut tags = Tags { use_dns, skip_lines: 0, opened: Vec::new() };
     let mut out = String::with_capacity(regex.len() * 2);
     let mut rest = regex;
@@ -24,7 +29,7 @@ pub fn expand_tags(regex: &str, use_dns: UseDns) -> String {
         rest = &rest[len.max(1)..];
     }
     out.push_str(rest);
-    localise_flags(&out)
+    out
 }
 
 /// Length of the tag (`</?[\w-]+/?>`) at the start of `text`.

@@ -1,20 +1,23 @@
 //! The results at the end.
 
+use super::Exit;
 use super::tester::{Regex, Tester};
 use crate::clock;
 use crate::date::{Entry, Stamp};
-use crate::pattern::{self, expand_tags};
+use crate::pattern::{self, replace_tags};
+use crate::text::strip_end;
 
 impl Tester<'_> {
-    pub(super) fn report(&mut self) {
+    /// The error is what upstream raises on times beyond the calendar of the C library.
+    pub(super) fn report(&mut self) -> Result<(), Exit> {
         for line in ["", "Results", "======="] {
             self.out.line(line);
         }
         self.report_prefix();
         let verbose = self.options.verbose > 0;
         let blocks = [
-            ("Failregex", regex_lines(&self.failregex, verbose)),
-            ("Ignoreregex", regex_lines(&self.ignoreregex, verbose)),
+            ("Failregex", regex_lines(&self.failregex, verbose)?),
+            ("Ignoreregex", regex_lines(&self.ignoreregex, verbose)?),
         ];
         for (title, (total, lines)) in blocks {
             self.out.line(&format!("\n{title}: {total} total"));
@@ -35,6 +38,7 @@ impl Tester<'_> {
         self.out.line(&format!("[processed in {:.2} sec]", self.elapsed));
         self.out.line("");
         self.report_lines();
+        Ok(())
     }
 
     fn report_prefix(&mut self) {
@@ -94,7 +98,7 @@ impl Tester<'_> {
                 |line: &String| regexes.iter().map(|regex| self.debuggex(line, regex)).collect::<Vec<_>>();
             kind.lines.iter().flat_map(with).collect()
         } else {
-            kind.lines.iter().map(|line| line.trim_end().to_owned()).collect()
+            kind.lines.iter().map(|line| strip_end(line).to_owned()).collect()
         };
         self.block(&lines, Some(&header));
     }
@@ -107,13 +111,13 @@ impl Tester<'_> {
         };
         let mut url = format!(
             "https://www.debuggex.com/?re={}&str={}&flavor=python",
-            quote(&expand_tags(&regex.text, use_dns)),
+            quote(&replace_tags(&regex.text, use_dns)),
             quote(line)
         );
         if self.filter.max_lines() > 1 {
             url += "&flags=m";
         }
-        format!("{line} | {} |  {url}", regex.text).trim_end().to_owned()
+        strip_end(&format!("{line} | {} |  {url}", regex.text)).to_owned()
     }
 
     /// Lines within a frame; nothing for none.
@@ -131,19 +135,21 @@ impl Tester<'_> {
     }
 }
 
+const TOO_LATE: &str = "OSError: [Errno 75] Value too large for defined data type";
+
 /// The number of hits of all regexes, and what is shown of them.
-fn regex_lines(regexes: &[Regex], verbose: bool) -> (u64, Vec<String>) {
+fn regex_lines(regexes: &[Regex], verbose: bool) -> Result<(u64, Vec<String>), Exit> {
     let mut lines = Vec::new();
     for (i, regex) in regexes.iter().enumerate().filter(|(_, regex)| verbose || regex.hits > 0) {
         lines.push(format!("{:2}) [{}] {}", i + 1, regex.hits, regex.text));
         for matched in &regex.matches {
             let time = matched.time.map_or_else(clock::now, Stamp::seconds);
-            let time = clock::local(time).map(|time| time.strftime("%a %b %d %H:%M:%S %Y").to_string());
+            let time = clock::ctime(time).ok_or_else(|| Exit::raised(TOO_LATE))?;
             let multiple = if matched.multiple { " (multiple regex matched)" } else { "" };
-            lines.push(format!("    {}  {}{multiple}", matched.id, time.unwrap_or_default()));
+            lines.push(format!("    {}  {}{multiple}", matched.id, time));
         }
     }
-    (regexes.iter().map(|regex| regex.hits).sum(), lines)
+    Ok((regexes.iter().map(|regex| regex.hits).sum(), lines))
 }
 
 fn date_details(entry: &Entry) -> [String; 2] {

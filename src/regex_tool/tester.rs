@@ -232,7 +232,7 @@ impl<'o> Tester<'o> {
         }
         self.elapsed = started.elapsed().as_secs_f64();
         if self.options.out.is_none() {
-            self.report();
+            self.report()?;
         }
         Ok(())
     }
