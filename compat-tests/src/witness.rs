@@ -20,6 +20,11 @@ impl<'s> Witness<'s> {
         Witness { sandbox }
     }
 
+    /// What the sandbox's witness has written down.
+    pub fn at(sandbox: &'s Sandbox) -> Witness<'s> {
+        Witness { sandbox }
+    }
+
     /// `action`, witnessed: the value for a jail's option `action`.
     pub fn of(&self, action: &str) -> String {
         format!("{action}\n         witness")

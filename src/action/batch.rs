@@ -203,7 +203,7 @@ fn restore_program(program: &str) -> Option<String> {
 }
 
 /// Where the shell would find a program.
-fn find(program: &str) -> Option<PathBuf> {
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(Path::new(program).to_owned());
     }

@@ -124,6 +124,16 @@ impl CommandAction {
         self.operate(After::Start, &families, place)
     }
 
+    /// Starts once more what is started, or ought to be, because its effect was lost outside.
+    pub fn start_again(&mut self, place: &mut Place) -> Result<(), Exception> {
+        self.executed.remove("<actionstart>");
+        if !self.properties.start_on_demand() {
+            return self.start_for(None, true, place);
+        }
+        let families = self.started_families();
+        self.operate(After::Start, &families, place)
+    }
+
     /// Runs `actionban` or `actionreban` for a ticket, after starting the family if that is due.
     pub fn ban(&mut self, again: bool, info: &mut ActionInfo, place: &mut Place) -> Result<(), Exception> {
         let family = info.family();

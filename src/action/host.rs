@@ -47,4 +47,7 @@ pub enum Event {
     Done { jail: String, token: u64 },
     /// The answer to a control command that replied [`Reply::Later`](super::Reply::Later).
     Reply { jail: String, token: u64, result: Result<Value, Exception> },
+    /// firewalld was reloaded or restarted and has forgotten what it was told:
+    /// [`JailActions::restore`](super::JailActions::restore) tells it again.
+    FirewalldReset,
 }

@@ -263,6 +263,20 @@ impl JailActions {
         self.push(Work::Prolong(Box::new(info)));
     }
 
+    /// Whether an action of the jail keeps its bans in firewalld.
+    pub fn uses_firewalld(&self) -> bool {
+        self.specs.iter().any(|spec| match &spec.kind {
+            SpecKind::Command(properties) => properties.uses_firewalld(),
+            SpecKind::Python(_) => false,
+        })
+    }
+
+    /// Starts the actions that use firewalld once more and bans all `tickets` with them again, after firewalld
+    /// has forgotten its rules. Upstream leaves the machine open until each host fails again.
+    pub fn restore(&mut self, tickets: Vec<BanInfo>, jail: JailState) {
+        self.push(Work::Restore { tickets, jail });
+    }
+
     /// The end of one ban.
     pub fn unban(&mut self, info: BanInfo) {
         self.push(Work::Unban(Box::new(info)));

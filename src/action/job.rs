@@ -39,6 +39,11 @@ pub(super) enum Work {
         check: bool,
     },
     Prolong(Box<BanInfo>),
+    /// Tells firewalld again what it has forgotten.
+    Restore {
+        tickets: Vec<BanInfo>,
+        jail: JailState,
+    },
     Unban(Box<BanInfo>),
     Flush {
         tickets: Vec<BanInfo>,

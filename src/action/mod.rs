@@ -13,11 +13,14 @@
 //! - `tags`: from an action's text to the command
 //! - `run`, `turn`: running a command, and whose turn it is
 //! - `shell`, `batch`, `plan`: many simple commands in one run of their tool
+//! - `firewalld`: its commands as calls over D-Bus; bans survive its reload
 //! - `ignore`: the command that decides whether a failure counts
 //! - `python`: actions written in Python
 
 mod batch;
 mod command;
+#[cfg(feature = "firewalld")]
+mod firewalld;
 mod host;
 mod ignore;
 mod info;

@@ -75,6 +75,11 @@ impl Properties {
         Ok(())
     }
 
+    /// Whether one of the commands is of firewalld's client.
+    pub fn uses_firewalld(&self) -> bool {
+        self.0.values().any(|value| value.as_str().is_some_and(|text| text.contains("firewall-cmd")))
+    }
+
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }

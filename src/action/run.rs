@@ -61,6 +61,10 @@ pub(super) fn execute_for(
         return Err(Exception::builtin("ValueError", "embedded null byte"));
     }
     let mut run = Run { command, id: command.script.as_ptr() as usize, host, told: false };
+    #[cfg(feature = "firewalld")]
+    if let Some(said) = super::firewalld::execute(command, seconds(timeout)) {
+        return Ok(run.report_calls(said, timeout, accepted));
+    }
     let mut child = match spawn(command) {
         Ok(child) => child,
         Err(error) => {
@@ -132,10 +136,30 @@ impl Run<'_> {
         }
     }
 
-    /// Ends a command that ran too long.
-    fn end(&mut self, child: &mut Child, timeout: &Value) -> Outcome {
+    /// Reports a command that was not started because firewalld was asked directly.
+    #[cfg(feature = "firewalld")]
+    fn report_calls(
+        &mut self,
+        said: super::firewalld::Said,
+        timeout: &Value,
+        accepted: &[i32],
+    ) -> Option<i32> {
+        self.log(level::DEBUG, "firewalld was asked over D-Bus");
+        if said.timed_out {
+            self.tell_timeout(timeout);
+        }
+        let output = Output { stdout: Stream::said(said.stdout), stderr: Stream::said(said.stderr) };
+        self.report(&Outcome::Exit(said.status), &output, accepted)
+    }
+
+    fn tell_timeout(&mut self, timeout: &Value) {
         self.tell(level::ERROR);
         self.log(level::ERROR, &format!("timed out after {} seconds.", timeout.to_text()));
+    }
+
+    /// Ends a command that ran too long.
+    fn end(&mut self, child: &mut Child, timeout: &Value) -> Outcome {
+        self.tell_timeout(timeout);
         end_group(child).map_or_else(|| Outcome::Unkillable(child.id()), Outcome::Exit)
     }
 
@@ -210,6 +234,12 @@ impl<T: Read + AsFd> Stream<T> {
     fn new(pipe: Option<T>) -> Self {
         let pipe = pipe.filter(|pipe| rustix::io::ioctl_fionbio(pipe, true).is_ok());
         Stream { pipe, kept: Vec::new() }
+    }
+
+    /// Of a command that was not started: all there is.
+    #[cfg(feature = "firewalld")]
+    fn said(text: String) -> Self {
+        Stream { pipe: None, kept: text.into_bytes() }
     }
 
     /// Reads what is there now; at the end of the stream the pipe is closed.

@@ -56,7 +56,8 @@ impl Lexer {
         loop {
             match chars.next()? {
                 c if c == quote => return Some(()),
-                '$' | '`' | '\\' if quote == '"' => return None,
+                '\\' if quote == '"' => word.push(chars.next().filter(|c| "\"\\$`".contains(*c))?),
+                '$' | '`' if quote == '"' => return None,
                 c => word.push(c),
             }
         }
@@ -95,6 +96,7 @@ mod tests {
                 &["nft", "add", "element", "inet", "t", "s", "{", "192.0.2.1", "}"],
             ),
             (" csf --deny 192.0.2.1 \"banned by x\" ''", &["csf", "--deny", "192.0.2.1", "banned by x", ""]),
+            (r#"x "a \"b\" \$c""#, &["x", "a \"b\" $c"]),
             ("iptables -A x ! -s 192.0.2.1", &["iptables", "-A", "x", "!", "-s", "192.0.2.1"]),
         ] {
             assert_eq!(
@@ -121,6 +123,7 @@ mod tests {
             "cmd # x",
             "! cmd",
             "cmd \"$x\"",
+            "cmd \"\\x\"",
             "cmd 'x",
             "cmd \\",
             "cmd ~",

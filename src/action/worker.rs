@@ -36,6 +36,13 @@ impl Action {
         }
     }
 
+    fn uses_firewalld(&self) -> bool {
+        match self {
+            Action::Command(action) => action.properties().uses_firewalld(),
+            Action::Python(_) => false,
+        }
+    }
+
     fn ban_epoch(&self) -> u64 {
         match self {
             Action::Command(action) => action.ban_epoch,
@@ -97,6 +104,7 @@ impl Worker {
             Work::Start { only, jail } => self.start(only.as_deref(), jail),
             Work::AlreadyBanned { info, check } => self.already_banned(&info, check),
             Work::Prolong(info) => self.prolong(&info),
+            Work::Restore { tickets, jail } => self.restore(&tickets, jail),
             Work::Flush { tickets, jail } => {
                 let all = self.all();
                 self.flush(&tickets, &all, Some("Unban"), false, jail);
@@ -161,6 +169,10 @@ impl Worker {
                 Action::Python(action) => action.start(jail),
             };
             self.report(index, "start", result);
+        }
+        #[cfg(feature = "firewalld")]
+        if self.slots.iter().any(|slot| slot.action.uses_firewalld()) {
+            super::firewalld::watch(&self.host);
         }
     }
 

@@ -138,6 +138,14 @@ impl Engine {
         }
     }
 
+    /// firewalld has forgotten its rules: the jails that use it tell it again.
+    pub(super) fn restore_in_firewalld(&mut self) {
+        for jail in self.jails.values_mut().filter(|jail| jail.started && jail.actions.uses_firewalld()) {
+            let (tickets, state) = (jail.infos(jail.core.bans.iter()), jail.state());
+            jail.actions.restore(tickets, state);
+        }
+    }
+
     /// Ends bans and forgets failures whose time has come.
     fn expire(&mut self) {
         let now = self.now;

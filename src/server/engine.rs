@@ -202,6 +202,7 @@ impl Engine {
             match message {
                 Message::Action(action::Event::Done { token, .. }) => self.done(token, None),
                 Message::Action(action::Event::Reply { token, result, .. }) => self.done(token, Some(result)),
+                Message::Action(action::Event::FirewalldReset) => self.restore_in_firewalld(),
                 Message::Store(store::Reply::Restored { jail, bans }) => self.restored(&jail, bans),
                 Message::Store(store::Reply::History { token, history }) => self.answered(token, history),
                 Message::Resolved(answer) => {

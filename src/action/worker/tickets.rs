@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Action, Slot, Worker};
 use crate::action::command::Purpose;
 use crate::action::host::level;
-use crate::action::info::{ActionInfo, BanInfo, family_key};
+use crate::action::info::{ActionInfo, BanInfo, JailState, family_key};
 use crate::action::plan::{Kind, Plan};
 use crate::value::{Exception, Value};
 
@@ -57,7 +57,7 @@ impl Worker {
                 let ticket = plan.ticket(step.ticket);
                 if !done.success {
                     self.single(plan.kind(), ticket, step.action);
-                } else if let (Action::Command(action), Kind::Ban) =
+                } else if let (Action::Command(action), Kind::Ban | Kind::Reban) =
                     (&mut self.slots[step.action].action, plan.kind())
                 {
                     action.note_ban(family_key(&ticket.ip));
@@ -125,6 +125,33 @@ impl Worker {
         let mut repaired = self.all();
         repaired.retain(|&index| self.slots[index].action.ban_epoch() > epoch);
         self.reban(ticket, if repaired.is_empty() { self.all() } else { repaired });
+    }
+
+    /// Sets up again what firewalld has forgotten, and bans again with it.
+    pub(super) fn restore(&mut self, tickets: &[BanInfo], jail: JailState) {
+        let mut actions = self.all();
+        actions.retain(|&index| self.slots[index].action.uses_firewalld());
+        for &index in &actions {
+            let (jail_name, name) = (&self.jail, &self.slots[index].name);
+            let text = format!(
+                "[{jail_name}] Restore {} ban(s) after a reset of firewalld, action '{name}'",
+                tickets.len()
+            );
+            self.log(level::NOTICE, &text);
+            let (slot, mut place) = self.at(index, jail);
+            let Action::Command(action) = &mut slot.action else { continue };
+            let result = action.start_again(&mut place);
+            self.report(index, "start", result);
+        }
+        let mut plan = Plan::new(Kind::Reban, tickets);
+        for (number, ticket) in tickets.iter().enumerate() {
+            for &index in &actions {
+                if !(ticket.restored && self.slots[index].action.is_norestored()) {
+                    self.step(&mut plan, number, index);
+                }
+            }
+        }
+        self.finish(&mut plan);
     }
 
     fn reban(&mut self, ticket: &BanInfo, actions: Vec<usize>) {
