@@ -84,6 +84,23 @@ pub fn os_text(error: &io::Error) -> String {
 }
 
 impl Value {
+    /// Python's name of the value's type.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::None => "NoneType",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int",
+            Value::Float(_) => "float",
+            Value::Str(_) => "str",
+            Value::Bytes(_) => "bytes",
+            Value::List(_) => "list",
+            Value::Tuple(_) => "tuple",
+            Value::Set(_) => "set",
+            Value::Dict(_) => "dict",
+            Value::Exception(_) => "Exception",
+        }
+    }
+
     /// Python's `bool(value)`.
     pub fn is_true(&self) -> bool {
         match self {

@@ -12,6 +12,8 @@ const COMMANDS: &str = include_str!("same_commands/commands.list");
 const INTENDED: &[&str] = &[
     // Errors of Python's compiler, with its positions.
     "set app findtime ''",
+    // Methods that show Python's own objects cannot be called.
+    r#"set app action act replaceTag '{"query": "<ip>", "aInfo": {}}'"#,
     // A wrong formula or multiplier is refused with its origin, and the one before stays in force.
     "set app bantime.formula '('",
     "get app bantime.formula",
@@ -117,6 +119,8 @@ fn outcomes(client: Side, server: Side) -> Vec<Outcome> {
         outcomes.push((line.to_owned(), normal(&client.run(&words), &sandbox)));
     }
     server.stop();
+    let done = std::fs::read_to_string(sandbox.path("act.out")).unwrap_or_default();
+    outcomes.push(("what the action did".to_owned(), done));
     outcomes
 }
 

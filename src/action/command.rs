@@ -1,6 +1,7 @@
 //! One action made of shell commands, and what has been done with it: upstream's `CommandAction`
 //! (COMPAT §8.1).
 
+mod call;
 mod check;
 
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ impl After {
     }
 }
 
+pub(super) use call::{METHODS, check_arguments};
 use check::Check;
 pub(super) use check::Purpose;
 
@@ -134,13 +136,13 @@ impl CommandAction {
         self.operate(After::Start, &families, place)
     }
 
-    /// Runs `actionban` or `actionreban` for a ticket, after starting the family if that is due.
-    pub fn ban(&mut self, again: bool, info: &mut ActionInfo, place: &mut Place) -> Result<(), Exception> {
+    /// Runs a command (`<actionban>`, `<actionreban>`) for a ticket, after starting the family if that is due.
+    pub fn ban(&mut self, command: &str, info: &mut ActionInfo, place: &mut Place) -> Result<(), Exception> {
         let family = info.family();
         if self.is_start_due(&family) {
             self.start_for(Some(family.clone()), true, place)?;
         }
-        if !self.process(self.ban_tag(again), info, place)? {
+        if !self.process(command, info, place)? {
             return Err(failure("banning", info));
         }
         self.note_ban(family);
@@ -213,7 +215,7 @@ impl CommandAction {
     /// Runs a ticket's command; once more if it fails, after a check and repair when the action has one.
     pub fn process(
         &mut self,
-        tag: &'static str,
+        tag: &str,
         info: &mut ActionInfo,
         place: &mut Place,
     ) -> Result<bool, Exception> {
@@ -346,22 +348,6 @@ impl CommandAction {
         }
     }
 
-    /// A method called by a control command.
-    pub fn call(&mut self, method: &str, place: &mut Place) -> Result<Value, Exception> {
-        match method {
-            "start" => self.start(place)?,
-            "stop" => self.stop(place)?,
-            "flush" => self.flush(place)?,
-            "reload" => self.reload(place)?,
-            "consistencyCheck" => self.check(Purpose::Any, place)?,
-            _ => {
-                let text = format!("method {method} cannot be called by a command");
-                return Err(Exception::builtin("NotImplementedError", text));
-            }
-        }
-        Ok(Value::Bool(true))
-    }
-
     fn started_families(&self) -> Vec<FamilyKey> {
         self.started.iter().filter(|(_, state)| *state != 0).map(|(family, _)| family.clone()).collect()
     }
@@ -383,5 +369,8 @@ fn conditional(family: &FamilyKey) -> String {
 }
 
 fn failure(what: &str, info: &mut ActionInfo) -> Exception {
-    Exception::builtin("RuntimeError", format!("Error {what} {}", info.ticket.ip))
+    match info.value("ip") {
+        Some(ip) => Exception::builtin("RuntimeError", format!("Error {what} {}", ip.to_text())),
+        None => Exception::builtin("KeyError", "ip"),
+    }
 }

@@ -143,6 +143,8 @@ pub(super) struct ActionInfo<'a> {
     host: &'a dyn Host,
     family: FamilyKey,
     known: BTreeMap<&'static str, Value>,
+    /// What a control command says about the ban: then these are the tags, and the ticket is about nothing.
+    given: Option<Vec<(Value, Value)>>,
     /// Earlier bans, in this jail and in all of them; the inner `None`: the ticket itself stands in.
     merged: [Option<Option<Merged>>; 2],
 }
@@ -150,12 +152,27 @@ pub(super) struct ActionInfo<'a> {
 impl<'a> ActionInfo<'a> {
     pub fn new(ticket: &'a BanInfo, jail: &'a str, host: &'a dyn Host) -> Self {
         let family = family_key(&ticket.ip);
-        ActionInfo { ticket, jail, host, family, known: BTreeMap::new(), merged: [None, None] }
+        ActionInfo { ticket, jail, host, family, known: BTreeMap::new(), given: None, merged: [None, None] }
     }
 
     /// The tags of an operation on `family` that is about no ticket.
     pub fn of_operation(empty: &'a BanInfo, family: FamilyKey, jail: &'a str, host: &'a dyn Host) -> Self {
         ActionInfo { family, ..ActionInfo::new(empty, jail, host) }
+    }
+
+    /// The facts that a control command gives about a ban.
+    pub fn of_call(
+        empty: &'a BanInfo,
+        given: Vec<(Value, Value)>,
+        jail: &'a str,
+        host: &'a dyn Host,
+    ) -> Self {
+        let family = match lookup(&given, "family") {
+            Some(Value::None) => None,
+            Some(family) => Some(family.to_text().into()),
+            None => Some("".into()),
+        };
+        ActionInfo { family, given: Some(given), ..ActionInfo::new(empty, jail, host) }
     }
 
     /// Which family the ticket's commands are for.
@@ -167,6 +184,9 @@ impl<'a> ActionInfo<'a> {
 
     /// The value of a tag, `None` when there is no such tag.
     pub fn value(&mut self, tag: &str) -> Option<Value> {
+        if let Some(given) = &self.given {
+            return lookup(given, tag).cloned();
+        }
         let tag = TAGS.into_iter().find(|known| *known == tag)?;
         if let Some(value) = self.known.get(tag) {
             return Some(value.clone());
@@ -178,7 +198,13 @@ impl<'a> ActionInfo<'a> {
 
     /// Text of a ticket's datum, by lower-case key.
     pub fn datum(&self, key: &str) -> Option<String> {
-        self.ticket.datum(key)
+        match &self.given {
+            None => self.ticket.datum(key),
+            Some(given) => match lookup(given, "F-*") {
+                Some(Value::Dict(data)) => lookup(data, key).map(Value::to_text),
+                _ => None,
+            },
+        }
     }
 
     fn compute(&mut self, tag: &str) -> Value {
@@ -244,6 +270,10 @@ impl<'a> ActionInfo<'a> {
         });
         format!("ActionInfo({{{}}})", items.collect::<Vec<_>>().join(", "))
     }
+}
+
+fn lookup<'v>(pairs: &'v [(Value, Value)], key: &str) -> Option<&'v Value> {
+    pairs.iter().find(|(name, _)| matches!(name, Value::Str(name) if name == key)).map(|(_, value)| value)
 }
 
 fn join_matches(matches: &[MatchLine]) -> String {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::command::{METHODS, check_arguments};
 use super::host::{Host, level};
 use super::info::{BanInfo, JailState};
 use super::job::{Call, Job, Spec, SpecKind, Work};
-use super::properties::{METHODS, Properties};
+use super::properties::Properties;
 use super::queue::Queue;
 use crate::value::{Exception, Value};
 
@@ -123,7 +124,7 @@ impl JailActions {
     /// Python action has only its class knows: there, what upstream's base class has counts.
     pub fn is_method(&self, name: &str, word: &str) -> bool {
         match self.find(name).map(|spec| &spec.kind) {
-            Ok(SpecKind::Command(_)) => METHODS.contains(&word),
+            Ok(SpecKind::Command(_)) => METHODS.iter().any(|method| method.name == word),
             Ok(SpecKind::Python(_)) => ["ban", "reban", "start", "stop", "unban"].contains(&word),
             Err(_) => false,
         }
@@ -132,8 +133,11 @@ impl JailActions {
     /// `set J action NAME METHOD [JSON]`: JSON is an object of keyword arguments.
     pub fn call(&mut self, name: &str, method: &str, json: Option<&str>, token: u64) -> Reply {
         let arguments = json.unwrap_or("{}");
-        let found = self.find(name).map(|spec| matches!(spec.kind, SpecKind::Command(_)));
-        match found.and_then(|is_command| check_arguments(is_command.then_some(method), arguments)) {
+        let fits = self.find(name).and_then(|spec| match spec.kind {
+            SpecKind::Command(_) => check_arguments(method, &parse_arguments(arguments)?),
+            SpecKind::Python(_) => parse_arguments(arguments).map(drop),
+        });
+        match fits {
             Ok(()) => {
                 self.ask(name, Call::Method { name: method.into(), arguments: arguments.into() }, token)
             }
@@ -148,7 +152,7 @@ impl JailActions {
 
     /// `get J actionmethods NAME`.
     pub fn methods(&self, name: &str, token: u64) -> Reply {
-        self.answer(name, Call::Methods, token, |_| Ok(Value::strings(METHODS)))
+        self.answer(name, Call::Methods, token, |_| Ok(Value::strings(METHODS.map(|method| method.name))))
     }
 
     fn find(&self, name: &str) -> Result<&Spec, Exception> {
@@ -208,20 +212,6 @@ pub fn parse_arguments(json: &str) -> Result<serde_json::Value, Exception> {
         let text = format!("Expecting value: line {line} column {column} (char {position})");
         Exception::builtin("ValueError", text)
     })
-}
-
-/// Whether a method (of a command action) takes the arguments: those that concern a ban want the facts about it.
-fn check_arguments(method: Option<&str>, json: &str) -> Result<(), Exception> {
-    let arguments = parse_arguments(json)?;
-    let keys = arguments.as_object().into_iter().flat_map(|object| object.keys());
-    let unknown = keys.into_iter().find(|key| *key != "aInfo");
-    match (method, unknown) {
-        (Some(method @ ("ban" | "unban" | "reban" | "prolong")), Some(key)) => {
-            let text = format!("CommandAction.{method}() got an unexpected keyword argument '{key}'");
-            Err(Exception::builtin("TypeError", text))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn no_attribute(name: &str) -> Exception {

@@ -25,25 +25,6 @@ const COMMANDS: [&str; 9] = [
 /// Attributes that upstream's class itself adds to the list of properties.
 const CLASS_ATTRIBUTES: [&str; 3] = ["ESCAPE_CRE", "ESCAPE_VN_CRE", "banEpoch"];
 
-/// What `get J actionmethods` lists.
-pub(super) const METHODS: [&str; 15] = [
-    "ban",
-    "clearAllParams",
-    "consistencyCheck",
-    "escapeTag",
-    "executeCmd",
-    "flush",
-    "invalidateBanEpoch",
-    "prolong",
-    "reban",
-    "reload",
-    "replaceDynamicTags",
-    "replaceTag",
-    "start",
-    "stop",
-    "unban",
-];
-
 /// Properties by name. Cheap to clone; a job keeps the state of the moment it was queued.
 #[derive(Clone, Debug)]
 pub(super) struct Properties(Arc<BTreeMap<String, Value>>);

@@ -3,6 +3,8 @@
 mod bridge;
 mod smtp;
 
+pub(super) use bridge::from_json;
+
 use std::sync::Arc;
 
 use super::host::Host;

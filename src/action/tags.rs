@@ -235,7 +235,7 @@ fn replace_tags(text: &str, mut replacement: impl FnMut(&str) -> Option<String>)
 }
 
 /// Backslashes before everything that a shell may take for more than itself.
-fn escape(value: &str) -> String {
+pub(super) fn escape(value: &str) -> String {
     let mut result = String::with_capacity(value.len());
     for c in value.chars() {
         if SPECIAL.contains(&c) {

@@ -283,7 +283,9 @@ impl Worker {
         let Some(index) = self.slots.iter().position(|slot| slot.id == id) else { return };
         let (slot, mut place) = self.at(index, JailState::default());
         let result = match (&mut slot.action, call) {
-            (Action::Command(action), Call::Method { name, .. }) => action.call(&name, &mut place),
+            (Action::Command(action), Call::Method { name, arguments }) => {
+                action.call(&name, &arguments, &mut place)
+            }
             (Action::Command(_), _) => return,
             (Action::Python(action), call) => action.answer(call),
         };

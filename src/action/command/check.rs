@@ -29,18 +29,20 @@ pub(super) enum Check {
 }
 
 impl CommandAction {
-    /// Checks every started family and repairs it if it must be.
-    pub fn check(&mut self, purpose: Purpose, place: &mut Place) -> Result<(), Exception> {
+    /// Checks every started family and repairs it if it must be; false when one stays broken.
+    pub fn check(&mut self, purpose: Purpose, place: &mut Place) -> Result<bool, Exception> {
+        let mut sane = true;
         if !self.properties.is_set("actioncheck") {
-            return Ok(());
+            return Ok(sane);
         }
         for family in self.started_families() {
             if self.check_family(&family, purpose, true, place)? == Check::Broken {
                 self.set_state(family.clone(), 0);
                 self.record("<actionstart>", &family, None);
+                sane = false;
             }
         }
-        Ok(())
+        Ok(sane)
     }
 
     pub(super) fn check_family(
@@ -62,8 +64,7 @@ impl CommandAction {
             return Ok(Check::Refused);
         }
         place.host.log(level::ERROR, LOGGER, "Invariant check failed. Trying to restore a sane environment");
-        *place.epoch += 1;
-        self.ban_epoch = *place.epoch;
+        self.invalidate_bans(place);
         if !self.restore(family, force_start, place)?
             || (self.state(family) != 0 && !self.execute(&check, place)?)
         {
@@ -71,6 +72,12 @@ impl CommandAction {
             return Ok(Check::Broken);
         }
         Ok(Check::Sane)
+    }
+
+    /// Bans made until now count as lost: they are repeated when the banned go on.
+    pub(super) fn invalidate_bans(&mut self, place: &mut Place) {
+        *place.epoch += 1;
+        self.ban_epoch = *place.epoch;
     }
 
     /// Why something broken is not repaired for this purpose, and who says so.

@@ -160,7 +160,8 @@ fn to_json(value: &Value) -> Json {
     }
 }
 
-fn from_json(json: &Json) -> Value {
+/// A value of JSON as Python reads it.
+pub(in crate::action) fn from_json(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
         Json::Bool(flag) => Value::Bool(*flag),

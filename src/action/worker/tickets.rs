@@ -73,8 +73,9 @@ impl Worker {
         let mut info = ActionInfo::new(ticket, &jail, &*host);
         let (slot, mut place) = self.at(index, ticket.jail);
         let result = match (&mut slot.action, kind) {
-            (Action::Command(action), Kind::Ban) => action.ban(false, &mut info, &mut place),
-            (Action::Command(action), Kind::Reban) => action.ban(true, &mut info, &mut place),
+            (Action::Command(action), Kind::Ban | Kind::Reban) => {
+                action.ban(action.ban_tag(kind == Kind::Reban), &mut info, &mut place)
+            }
             (Action::Command(action), Kind::Unban) => action.unban(&mut info, &mut place),
             (Action::Python(action), Kind::Ban) => action.ban(&mut info),
             (Action::Python(action), Kind::Reban) => action.reban(&mut info),

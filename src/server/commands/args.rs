@@ -46,7 +46,7 @@ pub(super) fn int_of(value: &Value) -> Result<i64, Exception> {
             "TypeError",
             format!(
                 "int() argument must be a string, a bytes-like object or a real number, not '{}'",
-                type_name(other)
+                other.type_name()
             ),
         )),
     }
@@ -57,22 +57,5 @@ pub(super) fn bool_of(value: &Value) -> bool {
     match value {
         Value::Str(text) => matches!(text.to_lowercase().as_str(), "1" | "on" | "true" | "yes"),
         other => other.is_true(),
-    }
-}
-
-/// Python's name of a value's type.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::None => "NoneType",
-        Value::Bool(_) => "bool",
-        Value::Int(_) => "int",
-        Value::Float(_) => "float",
-        Value::Str(_) => "str",
-        Value::Bytes(_) => "bytes",
-        Value::List(_) => "list",
-        Value::Tuple(_) => "tuple",
-        Value::Set(_) => "set",
-        Value::Dict(_) => "dict",
-        Value::Exception(_) => "Exception",
     }
 }

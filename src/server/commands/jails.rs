@@ -280,6 +280,15 @@ impl Engine {
 
     /// `reload JAIL|--all OPTIONS STREAM`.
     pub(super) fn reload(&mut self, args: Args) -> Reply {
+        let missing = match args.len() {
+            0 => Some("2 required positional arguments: 'name' and 'opts'"),
+            1 => Some("1 required positional argument: 'opts'"),
+            _ => None,
+        };
+        if let Some(missing) = missing {
+            let text = format!("Server.reloadJails() missing {missing}");
+            return Err(Exception::builtin("TypeError", text));
+        }
         let jail = args.text(0)?;
         let options = Args(args.at(1)?.items().unwrap_or_default()).texts();
         let stream = args.at(2)?.items().unwrap_or_default();

@@ -131,7 +131,7 @@ fn commands(stream: &Value) -> Result<Vec<Value>, Exception> {
         (Some(items), _) => Ok(items.to_vec()),
         (None, Some(text)) => Ok(text.chars().map(String::from).map(Value::Str).collect()),
         (None, None) => {
-            let text = format!("'{}' object is not iterable", args::type_name(stream));
+            let text = format!("'{}' object is not iterable", stream.type_name());
             Err(Exception::builtin("TypeError", text))
         }
     }

@@ -33,8 +33,12 @@ impl Engine {
     /// `set OPTION VALUE` for an option of the server; `None` if the option is none.
     pub(super) fn set_server(&mut self, option: &str, args: Args, quiet: bool) -> Option<Reply> {
         Some(match option {
-            "loglevel" => args.text(0).and_then(|level| {
-                logging::log().set_level(&level).map_err(|text| Exception::builtin("ValueError", text))?;
+            "loglevel" => args.at(0).and_then(|level| {
+                let Value::Str(level) = level else {
+                    let text = format!("'{}' object has no attribute 'upper'", level.type_name());
+                    return Err(Exception::builtin("AttributeError", text));
+                };
+                logging::log().set_level(level).map_err(|text| Exception::builtin("ValueError", text))?;
                 Ok(logging::log().level_text().into())
             }),
             "logtarget" => args.text(0).and_then(|target| match logging::log().set_target(&target) {

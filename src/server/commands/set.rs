@@ -189,7 +189,7 @@ impl Engine {
         match option {
             "ignoreself" => ignore.ignore_self = bool_of(value?),
             "ignorecommand" => ignore.command = Some(value?.to_text()),
-            "ignorecache" => ignore.cache = ignore_cache(&value?.to_text())?,
+            "ignorecache" => ignore.cache = ignore_cache(value?)?,
             "delignoreip" => {
                 let text = value?.to_text();
                 if !ignore.remove(&text) {
@@ -398,7 +398,11 @@ pub(super) fn dated_by(
     Ok(made)
 }
 
-fn ignore_cache(text: &str) -> Result<Option<Cache>, Exception> {
+fn ignore_cache(value: &Value) -> Result<Option<Cache>, Exception> {
+    let Value::Str(text) = value else {
+        let text = format!("can only concatenate str (not \"{}\") to str", value.type_name());
+        return Err(Exception::builtin("TypeError", text));
+    };
     let (_, options) = crate::config::split::extract_options(&format!("cache[{text}]"))
         .map_err(|error| Exception::builtin("ValueError", error.to_string()))?;
     if options.is_empty() {
