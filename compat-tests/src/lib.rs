@@ -5,6 +5,7 @@
 //! - [`Side`] — which program is under test, and its commands
 //! - [`original`] — the three genuine packages: configuration trees, programs, sample logs
 //! - [`Sandbox`] — a private configuration directory with its own socket, pidfile, database and logs
+//! - [`clients`] — third-party programs that use the client, the socket or the log
 //! - [`Server`] — a server running in a sandbox, and waiting for what it logs
 //! - [`Witness`] — an action that tells when the actions before it are done
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
@@ -15,6 +16,7 @@
 //! - [`fuzz`] — generated input: seed and time budget
 #![forbid(unsafe_code)]
 
+pub mod clients;
 pub mod flood;
 pub mod fuzz;
 pub mod namespace;
