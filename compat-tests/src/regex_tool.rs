@@ -25,10 +25,25 @@ fn usage_end(line: &str) -> usize {
 fn with_sorted_sets(line: &str) -> String {
     const START: &str = "'users': {";
     let Some(at) = line.find(START).map(|at| at + START.len()) else { return line.to_owned() };
-    let Some(length) = line[at..].find('}') else { return line.to_owned() };
-    let mut users: Vec<&str> = line[at..at + length].split(", ").collect();
+    let (mut users, mut rest) = (Vec::new(), &line[at..]);
+    while let Some((user, behind)) = quoted(rest) {
+        users.push(user);
+        rest = behind.strip_prefix(", ").unwrap_or(behind);
+    }
     users.sort();
-    format!("{}{}{}", &line[..at], users.join(", "), with_sorted_sets(&line[at + length..]))
+    format!("{}{}{}", &line[..at], users.join(", "), with_sorted_sets(rest))
+}
+
+/// A text as Python writes it, at the start of `text`, and what follows it.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let mut escaped = false;
+    let end = text[1..].find(|c| {
+        let ends = c == quote && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    })?;
+    Some(text.split_at(end + 2))
 }
 
 /// Undated lines have the present time.

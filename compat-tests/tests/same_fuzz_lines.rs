@@ -65,7 +65,7 @@ fn compare(version: Version) {
         let long = run.random.one_in(40);
         let known = if subject.lines.is_empty() || run.random.one_in(4) { &all } else { &subject.lines };
         let count = if long { LONG_LINES } else { LINES };
-        let mut lines = run.examples(subject, count / 3);
+        let mut lines = run.examples(&subject.filter, count / 3);
         lines.extend((lines.len()..count).map(|_| run.random.pick(known).clone()));
         for line in &mut lines {
             *line = hostile::line(&mut run.random, line, &all);
@@ -112,7 +112,7 @@ impl Run {
     }
 
     /// The filters that have sample logs, with their options, and those that have none.
-    fn subjects(&self, version: Version) -> Vec<Subject> {
+    fn subjects(&mut self, version: Version) -> Vec<Subject> {
         let mut subjects = Vec::new();
         if other_configuration().is_none() {
             for sample in samples::of(version) {
@@ -131,7 +131,8 @@ impl Run {
         for name in names {
             let filter = format!("filter.d/{name}");
             if !subjects.iter().any(|subject| subject.filter == filter) {
-                subjects.push(Subject { filter, lines: Vec::new() });
+                let lines = self.examples(&filter, LINES);
+                subjects.push(Subject { filter, lines });
             }
         }
         subjects
@@ -142,9 +143,9 @@ impl Run {
         ["-c", conf].iter().chain(options).chain(&[log, filter]).map(|&word| word.to_owned()).collect()
     }
 
-    fn examples(&mut self, subject: &Subject, count: usize) -> Vec<Vec<u8>> {
+    fn examples(&mut self, filter: &str, count: usize) -> Vec<Vec<u8>> {
         let seed = self.random.next_u64();
-        let arguments = self.arguments(&[], "log", &subject.filter);
+        let arguments = self.arguments(&[], "log", filter);
         self.oracle.examples(seed, count, &arguments).into_iter().map(String::into_bytes).collect()
     }
 

@@ -89,9 +89,87 @@ fn literal_regexes() {
         vec!["from 10.0.0.0/8", "from <SUBNET>", "-o", "<ip> <family> <ip-rev>"],
         vec!["from ::ffff:192.0.2.1", "from <HOST>", "-o", "id"],
         vec!["x y", "^<F-ID>\\S+</F-ID> <F-USER>y</F-USER>", "-o", "row"],
+        vec!["x y", "^<F-TUPLE_ID>x</F-TUPLE_ID> <F-ID>y</F-ID>", "-o", "row"],
+        vec!["x y", "^<F-TUPLE_ID>x</F-TUPLE_ID> <F-ID>y</F-ID>", "-v"],
+        vec!["x 192.0.2.1", "^<F-TUPLE_ID>x</F-TUPLE_ID> <HOST>", "-o", "<ip>|<fid>|<family>|<F-*>"],
         vec!["-D", "from 192.0.2.1", "from <HOST>", "--print-all-matched"],
         vec!["-D", "from \u{e9}", "from <HOST>"],
+        vec!["-D", "from \u{e9}\u{20ac}", "((?i)from) <HOST>", "-e", "latin1"],
+        vec!["-v", "9999999999999 from 192.0.2.1", "from <HOST>", "-d", "EPOCH"],
+        vec!["-v", "@4000000fffffffff00000000 from 192.0.2.1", "from <HOST>"],
+        vec!["-v", "@40ffffffffffffff00000000 from 192.0.2.1", "from <HOST>"],
+        vec!["--print-all-matched", "from 192.0.2.1 \u{1c}\u{85}", "from <HOST>"],
+        vec!["-L", "3", "-o", "row", "a\nx\u{2028}y\nb 192.0.2.1", "^a$<SKIPLINES>^b <HOST>"],
     ]);
+}
+
+#[test]
+fn encodings_and_line_ends() {
+    let sandbox = Sandbox::empty();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = sandbox.file(name, "");
+        std::fs::write(&path, bytes).expect("the sandbox is writable");
+        path.to_str().expect("a temporary folder's name is text").to_owned()
+    };
+    let text =
+        "2005-01-01 00:00:01 from 192.0.2.1 \u{e9}\n2005-01-01 00:00:02 from 192.0.2.2 \u{10a}\u{1f4a3}\nx";
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let ends = file(
+        "ends",
+        b"from 192.0.2.1\rfrom 192.0.2.2\r\nfrom 192.0.2.3\x0bfrom 192.0.2.4\nfrom 192.0.2.5\xe2\x80\xa8from\n\n\r\n \n\
+          #from 192.0.2.6\n\rfrom 192.0.2.7\n\x0cfrom 192.0.2.8\nfrom 192.0.2.9",
+    );
+    let carriage_return = file("cr", b"from 192.0.2.1\nfrom 192.0.2.2\r");
+    let invalid = file("invalid", b"from 192.0.2.1 \xff\xfe\nfrom 192.0.2.2 \xc3\nfrom 192.0.2.3 '\xe9\"\n");
+    let marked = file("marked", "\u{feff}from 192.0.2.1\n\u{feff}from 192.0.2.2\n".as_bytes());
+    let mut runs = Vec::new();
+    for output in [&["-o", "row"][..], &["-v", "--print-all-matched"], &["-D", "--print-all-matched"]] {
+        for log in [&ends, &carriage_return, &invalid, &marked] {
+            for encoding in ["utf-8", "ascii", "Latin-1", "utf_8_sig", "CP1251", "koi8-r", "klingon"] {
+                runs.push([&[log, "from <HOST>", "-e", encoding][..], output].concat());
+            }
+        }
+    }
+    same(&runs);
+    // with a byte order mark, or CR before LF, the original loses lines
+    for (encoding, big) in [("utf-16le", false), ("utf-16be", true)] {
+        let unit = |&unit: &u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        let log = file(encoding, &units.iter().flat_map(unit).collect::<Vec<u8>>());
+        same(&[vec![&log, "from <HOST>", "-e", encoding, "-o", "row"]]);
+    }
+    for (encoding, big) in [("utf-32le", false), ("utf-32be", true)] {
+        let unit = |c: char| if big { u32::from(c).to_be_bytes() } else { u32::from(c).to_le_bytes() };
+        let log = file(encoding, &text.chars().flat_map(unit).collect::<Vec<u8>>());
+        same(&[vec![&log, "from <HOST>", "-e", encoding, "-o", "row"]]);
+    }
+}
+
+/// From INFO on. (What the original says at DEBUG and below is about its own doings.)
+#[test]
+fn log_messages() {
+    let sandbox = Sandbox::empty();
+    let log = sandbox.file("invalid", "");
+    std::fs::write(&log, b"from 192.0.2.1 \xff\nfrom 192.0.2.2 \xff\n").expect("the sandbox is writable");
+    let log = log.to_str().expect("a temporary folder's name is text");
+    for level in ["CRITICAL", "error", "WARNING", "notice", "info", "msg", "35", "chatty"] {
+        for verbose in ["--no-check-all", "-v", "-vv", "-vvv", "-vvvv"] {
+            let runs = Side::BOTH.map(|side| run(side, &[log, "from <HOST>", "-l", level, verbose]));
+            let [theirs, ours] = runs.map(|output| without_log_columns(&normal(&output)));
+            assert_eq!(theirs, ours, "-l {level} {verbose}");
+        }
+    }
+}
+
+/// Log messages without their time, process and thread.
+fn without_log_columns(text: &str) -> String {
+    let line = |line: &str| match line.split_once("WARNI").or_else(|| line.split_once("INFO ")) {
+        Some((columns, _)) if columns.starts_with([' ', '2']) && !columns.contains('|') => {
+            let numbers = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_lowercase() || " +-:,".contains(c);
+            columns.chars().filter(|&c| !numbers(c)).collect::<String>() + &line[columns.len()..]
+        }
+        _ => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -170,7 +170,8 @@ impl Filter {
         if self.max_lines > 1 {
             self.buffer = rest;
         }
-        let outcome = match pre.is_none() && !hit.regex.has(Role::MlfId) {
+        let plain = pre.is_none() && !hit.regex.has(Role::MlfId) && !hit.regex.has_tuples();
+        let outcome = match plain {
             true => self.plain_failure(index, hit, lines, line),
             false => self.merged_failure(index, hit, pre, lines, line),
         };
@@ -191,7 +192,7 @@ impl Filter {
 
     /// The failure of a regex that stands for itself: no prefregex, no session.
     fn plain_failure(&self, index: usize, hit: Hit, matches: Vec<MatchLine>, line: &Line) -> Outcome {
-        let found = self.identify(|role| hit.regex.text(role, hit.text, hit.captures));
+        let found = self.identify(|role| hit.regex.text(role, hit.text, hit.captures), None);
         let Some((id, beside)) = found else { return Outcome::Nobody };
         let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
         let mut data = if wanted { groups_of(hit) } else { Data::default() };
@@ -223,9 +224,14 @@ impl Filter {
             }
             None => (fail, lines),
         };
-        let id = match self.identify(|role| data.text(role.name())) {
+        let tuple =
+            data.get("fid").filter(|fid| matches!(fid, Item::Tuple(_))).map(|fid| fid.value().to_string());
+        let id = match self.identify(|role| data.text(role.name()), tuple.as_deref()) {
             Some((id, beside)) => {
                 if let Some(address) = beside {
+                    if let Some(mlfid) = &mlfid {
+                        self.sessions.set_ip(mlfid, address.clone());
+                    }
                     data.set("ip", Item::Address(address));
                 }
                 id
@@ -285,8 +291,12 @@ impl Filter {
     }
 
     /// Who failed, from the groups, and the address beside it where the failure-id is another; `None` if no
-    /// group says so yet.
-    fn identify<'t>(&self, group: impl Fn(Role) -> Option<&'t str>) -> Option<(Id, Option<Address>)> {
+    /// group says so yet. `tuple` is a failure-id of several groups, as Python writes it.
+    fn identify<'t>(
+        &self,
+        group: impl Fn(Role) -> Option<&'t str>,
+        tuple: Option<&'t str>,
+    ) -> Option<(Id, Option<Address>)> {
         let raw_host = self.use_dns == UseDns::Raw || self.mode.raw_host;
         let literal = |text: &str| match raw_host {
             true => Address::Raw(text.into()),
@@ -295,8 +305,9 @@ impl Filter {
         let found = [Role::Ip4, Role::Ip6, Role::Dns, Role::Host]
             .into_iter()
             .find_map(|role| group(role).map(|text| (role, text)));
-        let fid = group(Role::Fid);
-        let Some((role, ip)) = found else { return fid.map(|fid| (Id::Known(literal(fid)), None)) };
+        let fid = tuple.or_else(|| group(Role::Fid));
+        let id = |fid: &str| tuple.map_or_else(|| literal(fid), |tuple| Address::Raw(tuple.into()));
+        let Some((role, ip)) = found else { return fid.map(|fid| (Id::Known(id(fid)), None)) };
         let prefix = || group(Role::Cidr).filter(|cidr| !cidr.is_empty()).and_then(|cidr| cidr.parse().ok());
         let address = match role {
             Role::Ip4 => {
@@ -310,7 +321,7 @@ impl Filter {
         };
         match fid.filter(|fid| *fid != ip) {
             None => Some((Id::Known(address), None)),
-            Some(fid) => Some((Id::Known(literal(fid)), Some(address))),
+            Some(fid) => Some((Id::Known(id(fid)), Some(address))),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Data, Item, MatchLine};
+use crate::address::Address;
 
 /// Sessions remembered at most, and for how long (seconds).
 const MAX_SESSIONS: usize = 100;
@@ -52,6 +53,13 @@ impl Sessions {
     pub(super) fn set_pending(&mut self, id: &str) {
         if let Some((session, _)) = self.by_id.get_mut(id) {
             session.pending = true;
+        }
+    }
+
+    /// The address beside a failure-id stays with the session.
+    pub(super) fn set_ip(&mut self, id: &str, address: Address) {
+        if let Some((session, _)) = self.by_id.get_mut(id) {
+            session.data.set("ip", Item::Address(address));
         }
     }
 

@@ -259,6 +259,11 @@ impl FailRegex {
         data.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
 
+    /// Whether several groups make one value (`<F-TUPLE_NAME>`).
+    pub fn has_tuples(&self) -> bool {
+        !self.0.tuples.is_empty()
+    }
+
     /// The lines that the `<SKIPLINES>` tags of a successful match stepped over.
     pub fn skipped_lines<'t>(&self, buffer: &'t str, caps: &Captures) -> Vec<&'t str> {
         (0..)

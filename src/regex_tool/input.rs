@@ -15,7 +15,7 @@ use super::tester::Tester;
 use crate::clock;
 use crate::config::split::extract_options;
 use crate::filter::Dated;
-use crate::filter::decode::Encoding;
+use crate::filter::decode::{self, Encoding};
 use crate::source::{self, Event, JailId, LineEnd, Sources};
 use crate::value::Exception;
 
@@ -25,13 +25,15 @@ pub enum Line {
     Log(String),
     /// Of the journal, which knows its time.
     Dated { before: String, date: String, after: String, time: f64 },
+    /// No line, but a warning about the next one.
+    Warning(String),
 }
 
 impl Line {
     /// The whole text.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
-            Line::Log(text) => Cow::Borrowed(text),
+            Line::Log(text) | Line::Warning(text) => Cow::Borrowed(text),
             Line::Dated { before, date, after, .. } => Cow::Owned([&**before, date, after].concat()),
         }
     }
@@ -39,7 +41,7 @@ impl Line {
     /// The line with its time, if it has one of its own.
     pub fn dated(&self) -> Option<Dated<'_>> {
         match self {
-            Line::Log(_) => None,
+            Line::Log(_) | Line::Warning(_) => None,
             Line::Dated { before, date, after, time } => Some(Dated { before, date, after, time: *time }),
         }
     }
@@ -96,6 +98,8 @@ fn open_file(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
         encoding,
         line_end: LineEnd::of_encoding(&name),
         bytes: Vec::new(),
+        waiting: VecDeque::new(),
+        warnings: Some((log.to_owned(), name)),
     }))
 }
 
@@ -170,19 +174,45 @@ struct FileLines {
     line_end: LineEnd,
     bytes: Vec<u8>,
     progress: Option<Progress>,
+    /// What has been read but not yet given away.
+    waiting: VecDeque<Line>,
+    /// Path and name of the encoding for the warnings, which come once.
+    warnings: Option<(String, String)>,
 }
 
 impl Iterator for FileLines {
     type Item = io::Result<Line>;
 
     fn next(&mut self) -> Option<io::Result<Line>> {
+        if let Some(line) = self.waiting.pop_front() {
+            return Some(Ok(line));
+        }
+        match self.read() {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.advance(self.bytes.len());
+        }
+        let (text, clean) = self.encoding.decode(&self.bytes);
+        if let Some((path, encoding)) = self.warnings.take_if(|_| !clean) {
+            self.waiting.extend(decode::warnings(&path, &encoding, &self.bytes).map(Line::Warning));
+        }
+        self.waiting.push_back(Line::Log(text.trim_end_matches(['\r', '\n']).to_owned()));
+        self.waiting.pop_front().map(Ok)
+    }
+}
+
+impl FileLines {
+    /// Reads the bytes of a complete line; `false` at the end of the file.
+    fn read(&mut self) -> io::Result<bool> {
         self.bytes.clear();
         // a line feed byte may be a part of a wider character
         while self.line_end.first(&self.bytes).is_none() {
-            match self.reader.read_until(b'\n', &mut self.bytes) {
-                Ok(0) => return None,
-                Ok(_) => {}
-                Err(error) => return Some(Err(error)),
+            if self.reader.read_until(b'\n', &mut self.bytes)? == 0 {
+                // a carriage return is as good as a line feed at the end of the file
+                return Ok(self.encoding.decode(&self.bytes).0.ends_with('\r'));
             }
             // the rest of the character whose first byte that was
             let missing = match self.line_end {
@@ -190,15 +220,9 @@ impl Iterator for FileLines {
                 LineEnd::Utf32Le => (4 - self.bytes.len() % 4) % 4,
                 _ => 0,
             };
-            if let Err(error) = self.reader.by_ref().take(missing as u64).read_to_end(&mut self.bytes) {
-                return Some(Err(error));
-            }
+            self.reader.by_ref().take(missing as u64).read_to_end(&mut self.bytes)?;
         }
-        if let Some(progress) = &mut self.progress {
-            progress.advance(self.bytes.len());
-        }
-        let (text, _) = self.encoding.decode(&self.bytes);
-        Some(Ok(Line::Log(text.trim_end_matches(['\r', '\n']).to_owned())))
+        Ok(true)
     }
 }
 

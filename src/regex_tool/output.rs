@@ -96,7 +96,11 @@ impl Tester<'_> {
 }
 
 fn id_value(hit: &Hit) -> Value {
-    hit.id.as_ref().map_or(Value::None, |id| Value::str(id.to_string()))
+    match (&hit.id, hit.data.get("fid")) {
+        (None, _) => Value::None,
+        (Some(id), Some(fid @ Item::Tuple(_))) if id.to_string() == fid.value().to_string() => fid.value(),
+        (Some(id), _) => Value::str(id.to_string()),
+    }
 }
 
 fn matches_value(hit: &Hit) -> Value {

@@ -4,6 +4,7 @@ use super::Exit;
 use super::tester::{Regex, Tester};
 use crate::clock;
 use crate::date::{Entry, Stamp};
+use crate::filter::decode::Encoding;
 use crate::pattern::{self, replace_tags};
 use crate::text::strip_end;
 
@@ -109,10 +110,12 @@ impl Tester<'_> {
             Some("no") => pattern::UseDns::No,
             _ => pattern::UseDns::Yes,
         };
+        // an unknown one has ended the run where it would have decoded a file
+        let encoding = Encoding::parse(&self.options.encoding).unwrap_or(Encoding::Utf8);
         let mut url = format!(
             "https://www.debuggex.com/?re={}&str={}&flavor=python",
-            quote(&replace_tags(&regex.text, use_dns)),
-            quote(line)
+            quote(replace_tags(&regex.text, use_dns).as_bytes()),
+            quote(&encoding.encode(line))
         );
         if self.filter.max_lines() > 1 {
             url += "&flags=m";
@@ -166,9 +169,9 @@ fn date_details(entry: &Entry) -> [String; 2] {
 }
 
 /// Python's `urllib.parse.quote_plus`.
-fn quote(text: &str) -> String {
+fn quote(text: &[u8]) -> String {
     let mut quoted = String::new();
-    for byte in text.bytes() {
+    for &byte in text {
         match byte {
             b' ' => quoted.push('+'),
             b'_' | b'.' | b'-' | b'~' => quoted.push(byte.into()),

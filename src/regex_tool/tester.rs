@@ -76,6 +76,7 @@ pub struct Tester<'o> {
     pub elapsed: f64,
     pub profile: Option<Profile>,
     pub log_level: Level,
+    started: Instant,
     maxlines_set: bool,
     datepattern_set: bool,
     timezone: Option<String>,
@@ -108,6 +109,7 @@ impl<'o> Tester<'o> {
             prefixes: Vec::new(),
             elapsed: 0.0,
             log_level,
+            started: Instant::now(),
             maxlines_set: false,
             datepattern_set: false,
             timezone: None,
@@ -168,13 +170,22 @@ impl<'o> Tester<'o> {
         if level < self.log_level {
             return;
         }
-        let (time, name) = (clock::log_time(), level::name(level));
+        // there is one thread, which the process's number names as well as any
+        let (time, name, thread) = (clock::log_time(), level::name(level), std::process::id());
         let line = match self.options.verbose {
             ..=1 => {
-                format!("{time} {logger:24}[{}]: {name:7}{name:.1}: {text}", std::process::id())
+                format!("{time} {logger:24}[{thread}]: {name:7}{name:.1}: {text}")
             }
-            2 => format!(" {time} 0 {name:<5.5} {text}"),
-            _ => format!(" +{:5} 0 {logger:<25.25} {name:<5.5} {text}", 0),
+            2 => format!(" {time} {thread:X} {name:<5.5} {text}"),
+            verbose => {
+                let elapsed = self.started.elapsed().as_millis();
+                // upstream always shows the same function here: the one through which all messages go
+                let function = match verbose {
+                    3 => String::new(),
+                    _ => format!(" | {:>15}-{level:<2}: {:<20} |", "helpers", "__safeLog"),
+                };
+                format!(" +{elapsed:5} {thread:X} {logger:<25.25} {name:<5.5}{function} {text}")
+            }
         };
         self.out.line(&line);
     }
@@ -239,6 +250,10 @@ impl<'o> Tester<'o> {
 
     fn process(&mut self, line: Line, format: Option<&Format>) -> Result<(), Exit> {
         let text = line.text();
+        if let Line::Warning(text) = &line {
+            self.log(level::WARNING, "fail2ban.filter", text);
+            return Ok(());
+        }
         if matches!(line, Line::Log(_)) && (text.starts_with('#') || text.is_empty()) {
             return Ok(());
         }
@@ -287,7 +302,7 @@ impl<'o> Tester<'o> {
         let now = clock::now();
         let result = match line {
             Line::Log(text) => self.filter.process_line(text, now, &mut failures, &mut notes),
-            Line::Dated { .. } => {
+            Line::Dated { .. } | Line::Warning(_) => {
                 if let Some(dated) = line.dated() {
                     self.filter.process_dated(dated, now, &mut failures, &mut notes);
                 }
@@ -320,7 +335,7 @@ impl<'o> Tester<'o> {
         for note in notes {
             match note {
                 Note::Log { level, jail, text } => {
-                    let prefix = if jail { "[None] " } else { "" };
+                    let prefix = if jail { "[~jailless~] " } else { "" };
                     self.log(level, "fail2ban.filter", &format!("{prefix}{text}"));
                 }
                 Note::Dates(text) => self.log(level::INFO, "fail2ban.datedetector", &text),

@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::bans::Ban;
 use crate::config::duration::Number;
 use crate::failures::Ticket;
-use crate::filter::decode::Encoding;
+use crate::filter::decode::{self, Encoding};
 use crate::filter::ignore::Known;
 use crate::filter::{Data, Dated, Item, MatchLine};
 use crate::jail::{Effect, Jail};
@@ -178,15 +178,7 @@ impl Running {
             return;
         }
         *next = now + DAY;
-        let bytes = Value::Bytes(bytes.to_owned());
-        let (path, encoding) = (Value::str(path.to_string_lossy()), Value::str(&*self.encoding_name));
-        for text in [
-            format!("Error decoding line from {path} with {encoding}."),
-            format!(
-                "Consider setting logencoding to appropriate encoding for this jail. Continuing to process \
-                 line ignoring invalid characters: {bytes}"
-            ),
-        ] {
+        for text in decode::warnings(&path.to_string_lossy(), &self.encoding_name, bytes) {
             logging::write(level::WARNING, "fail2ban.filter", &text);
         }
     }
