@@ -10,6 +10,7 @@
 //! - [`Witness`] — an action that tells when the actions before it are done
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
 //! - [`normalise`] — log lines and listings without what differs from run to run
+//! - [`journald`] — a private journal
 //! - [`flood`] — log lines of hosts that misbehave, dated now
 //! - [`samples`] — upstream's sample logs with their filters
 //! - [`regex_tool`] — output of fail2ban-regex without what differs from run to run
@@ -19,6 +20,7 @@
 pub mod clients;
 pub mod flood;
 pub mod fuzz;
+pub mod journald;
 pub mod namespace;
 pub mod normalise;
 pub mod original;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use compat_tests::{Namespace, Output, Sandbox, Server, Side, wait};
+use compat_tests::{Namespace, Output, Sandbox, Server, Side, journald, wait};
 
 const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
 
@@ -122,31 +122,9 @@ fn the_original_goes_on_where_ours_stopped_in_the_journal_and_back() {
     }
 }
 
-/// The server of a side with a journald of its own, in namespaces that end with it.
-fn with_journald(side: Side) -> Command {
-    let server = side.server();
-    let script = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/log/journal && \
-                  mount -t tmpfs tmpfs /var/log && { /lib/systemd/systemd-journald 2>/dev/null & } && echo $! >/run/journald.pid && \
-                  until [ -S /run/systemd/journal/dev-log ]; do sleep 0.1; done && \
-                  logger -u /run/systemd/journal/dev-log -t first hello && sleep 0.5 && exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script, "sh"]);
-    command.arg(server.get_program()).args(server.get_args());
-    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command
-}
-
-fn in_its_namespace(server: &Server, script: &str) {
-    let mut command = Command::new("nsenter");
-    let namespaces = format!("/proc/{}/ns", server.pid());
-    command.arg(format!("--mount={namespaces}/mnt")).arg(format!("--pid={namespaces}/pid_for_children"));
-    command.args(["sh", "-ec", script]);
-    Output::of(&mut command).success();
-}
-
 fn log_lines(server: &Server, first: usize, count: usize) {
     let line = "logger -u /run/systemd/journal/dev-log -t sshd -- \"refused from 192.0.2.$n\"";
-    in_its_namespace(server, &format!("for n in $(seq {first} {}); do {line}; done", first + count - 1));
+    journald::shell(server, &format!("for n in $(seq {first} {}); do {line}; done", first + count - 1));
 }
 
 #[test]
@@ -154,7 +132,7 @@ fn a_live_journal_is_followed() {
     for side in Side::BOTH {
         let sandbox = Sandbox::empty();
         sandbox.config("jail.local", &jail("backend = systemd\njournalmatch = SYSLOG_IDENTIFIER=sshd"));
-        let server = Server::start_with(side, &sandbox, with_journald(side));
+        let server = Server::start_with(side, &sandbox, journald::beside(side.server()));
         server.wait_log("Jail is in operation now");
         log_lines(&server, 1, 5);
         let found = wait_found(&server, 5);
@@ -168,11 +146,11 @@ fn a_live_journal_is_followed() {
 fn no_entry_is_lost_when_journald_rotates() {
     let sandbox = Sandbox::empty();
     sandbox.config("jail.local", &jail("backend = systemd\njournalmatch = SYSLOG_IDENTIFIER=sshd"));
-    let server = Server::start_with(Side::Ours, &sandbox, with_journald(Side::Ours));
+    let server = Server::start_with(Side::Ours, &sandbox, journald::beside(Side::Ours.server()));
     server.wait_log("Jail is in operation now");
     for round in 0..3 {
         log_lines(&server, 1 + 40 * round, 20);
-        in_its_namespace(&server, "kill -USR2 $(cat /run/journald.pid)");
+        journald::shell(&server, "kill -USR2 $(cat /run/journald.pid)");
         log_lines(&server, 21 + 40 * round, 20);
     }
     let found = wait_found(&server, 120);

@@ -162,7 +162,10 @@ impl Log {
             state.syslog_socket = socket.to_owned();
             state.target_text.take_if(|target| target == "SYSLOG")
         };
-        reopen.is_none_or(|target| self.set_target(&target))
+        let changed = reopen.is_none_or(|target| self.set_target(&target));
+        // Asked for its name, it is what it was set to, not what `auto` has led to.
+        self.state().syslog_socket = socket.to_owned();
+        changed
     }
 
     /// `set logtarget NAME[options]`. On failure the previous target stays and false is returned; the
@@ -185,6 +188,9 @@ impl Log {
                 return false;
             }
         };
+        if let Some(complaint) = opened.complaint.filter(|_| self.enabled(level::ERROR)) {
+            state.append(level::ERROR, "fail2ban.server", &complaint);
+        }
         state.flush();
         state.layout = Layout::of(&name, &options, state.verbosity);
         state.target = opened.target;

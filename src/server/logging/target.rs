@@ -13,10 +13,21 @@ use crate::value::Value;
 /// An open target.
 pub(super) enum Target {
     Nowhere,
-    File { path: PathBuf, file: File },
+    File {
+        path: PathBuf,
+        file: File,
+    },
     Stream(Stream),
-    Syslog { socket: UnixDatagram, path: PathBuf, facility: u8 },
-    Journal(UnixDatagram),
+    Syslog {
+        socket: UnixDatagram,
+        path: PathBuf,
+        facility: u8,
+    },
+    /// With a whole line of the log as message, or its text only.
+    Journal {
+        socket: UnixDatagram,
+        whole: bool,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -31,6 +42,14 @@ pub(super) struct Opened {
     pub target: Target,
     /// The syslog socket, if `auto` was resolved.
     pub socket: Option<String>,
+    /// What the log has to say about the options.
+    pub complaint: Option<String>,
+}
+
+impl Opened {
+    fn plain(target: Target) -> Opened {
+        Opened { target, socket: None, complaint: None }
+    }
 }
 
 /// Why a target cannot be used.
@@ -83,7 +102,7 @@ impl Target {
         options: &HashMap<String, String>,
         syslog_socket: &str,
     ) -> Result<Opened, TargetError> {
-        let stream = |stream| Ok(Opened { target: Target::Stream(stream), socket: None });
+        let stream = |stream| Ok(Opened::plain(Target::Stream(stream)));
         match name.to_uppercase().as_str() {
             "STDOUT" => stream(Stream::Stdout),
             "STDERR" => stream(Stream::Stderr),
@@ -91,13 +110,14 @@ impl Target {
             "SYSTEMD-JOURNAL" => {
                 let socket = UnixDatagram::unbound().map_err(TargetError::Journal)?;
                 socket.connect(JOURNAL_SOCKET).map_err(TargetError::Journal)?;
-                Ok(Opened { target: Target::Journal(socket), socket: None })
+                // Upstream knows this target in any case, but its handler by the upper one only.
+                Ok(Opened::plain(Target::Journal { socket, whole: name != "SYSTEMD-JOURNAL" }))
             }
             "SYSLOG" => Self::open_syslog(options, syslog_socket),
             _ => {
                 let path = PathBuf::from(name);
                 let file = open_file(&path).map_err(|_| TargetError::File)?;
-                Ok(Opened { target: Target::File { path, file }, socket: None })
+                Ok(Opened::plain(Target::File { path, file }))
             }
         }
     }
@@ -111,9 +131,13 @@ impl Target {
         }
         let datagram = UnixDatagram::unbound().map_err(|_| failed())?;
         datagram.connect(path).map_err(|_| failed())?;
-        let facility = facility(options.get("facility").map_or("DAEMON", String::as_str));
+        let name = options.get("facility").map_or("DAEMON", String::as_str);
+        let complaint = facility(name)
+            .is_none()
+            .then(|| format!("Unable to set facility {}, using 'DAEMON'", Value::str(name)));
+        let facility = facility(name).unwrap_or(DAEMON);
         let target = Target::Syslog { socket: datagram, path: path.into(), facility };
-        Ok(Opened { target, socket: Some(path.to_owned()) })
+        Ok(Opened { target, socket: Some(path.to_owned()), complaint })
     }
 
     /// Writes complete lines to a file or stream.
@@ -141,9 +165,10 @@ impl Target {
                     let _ = socket.send(&datagram);
                 }
             }
-            Target::Journal(socket) => {
+            Target::Journal { socket, whole } => {
+                let message = if *whole { line } else { text.as_bytes() };
                 // Journald drops what it cannot take; so do we.
-                let _ = socket.send(&journal_entry(level, logger, text));
+                let _ = socket.send(&journal_entry(level, logger, message));
             }
             _ => {}
         }
@@ -167,14 +192,17 @@ fn open_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-fn facility(name: &str) -> u8 {
+/// The facility of daemons.
+const DAEMON: u8 = 3;
+
+fn facility(name: &str) -> Option<u8> {
     const NAMES: [&str; 24] = [
         "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
         "NTP", "SECURITY", "CONSOLE", "SOLCRON", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5",
         "LOCAL6", "LOCAL7",
     ];
     let name = name.to_uppercase();
-    NAMES.iter().position(|known| *known == name).unwrap_or(3) as u8
+    NAMES.iter().position(|known| *known == name).map(|index| index as u8)
 }
 
 /// Syslog's severity; levels that Python's handler does not know are warnings.
@@ -201,26 +229,26 @@ fn journal_priority(level: Level) -> u32 {
 }
 
 /// An entry in journald's native protocol.
-fn journal_entry(level: Level, logger: &str, text: &str) -> Vec<u8> {
+fn journal_entry(level: Level, logger: &str, message: &[u8]) -> Vec<u8> {
     let mut entry = Vec::new();
     let priority = journal_priority(level).to_string();
     let thread = std::thread::current().name().unwrap_or("MainThread").to_owned();
     let fields = [
-        ("MESSAGE", text),
-        ("PRIORITY", &priority),
-        ("SYSLOG_IDENTIFIER", "fail2ban"),
-        ("LOGGER", logger),
-        ("THREAD_NAME", &thread),
+        ("MESSAGE", message),
+        ("PRIORITY", priority.as_bytes()),
+        ("SYSLOG_IDENTIFIER", b"fail2ban"),
+        ("LOGGER", logger.as_bytes()),
+        ("THREAD_NAME", thread.as_bytes()),
     ];
     for (name, value) in fields {
         entry.extend_from_slice(name.as_bytes());
-        if value.contains('\n') {
+        if value.contains(&b'\n') {
             entry.push(b'\n');
             entry.extend_from_slice(&(value.len() as u64).to_le_bytes());
         } else {
             entry.push(b'=');
         }
-        entry.extend_from_slice(value.as_bytes());
+        entry.extend_from_slice(value);
         entry.push(b'\n');
     }
     entry
