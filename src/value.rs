@@ -177,42 +177,51 @@ impl From<bool> for Value {
 /// Python's `repr`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_repr(f)
+    }
+}
+
+impl Value {
+    /// Writes Python's `repr`.
+    pub fn write_repr<W: fmt::Write>(&self, out: &mut W) -> fmt::Result {
         match self {
-            Value::None => f.write_str("None"),
-            Value::Bool(true) => f.write_str("True"),
-            Value::Bool(false) => f.write_str("False"),
-            Value::Int(number) => write!(f, "{number}"),
-            Value::Float(number) => f.write_str(&float_repr(*number)),
-            Value::Str(text) => write_str_repr(f, text),
-            Value::Bytes(bytes) => write_bytes_repr(f, bytes),
-            Value::List(items) => write_items(f, "[", items, "]"),
-            Value::Tuple(items) if items.len() == 1 => write!(f, "({},)", items[0]),
-            Value::Tuple(items) => write_items(f, "(", items, ")"),
-            Value::Set(items) if items.is_empty() => f.write_str("set()"),
-            Value::Set(items) => write_items(f, "{", items, "}"),
+            Value::None => out.write_str("None"),
+            Value::Bool(true) => out.write_str("True"),
+            Value::Bool(false) => out.write_str("False"),
+            Value::Int(number) => write!(out, "{number}"),
+            Value::Float(number) => out.write_str(&float_repr(*number)),
+            Value::Str(text) => write_str_repr(out, text),
+            Value::Bytes(bytes) => write_bytes_repr(out, bytes),
+            Value::List(items) => write_items(out, "[", items, "]"),
+            Value::Tuple(items) if items.len() == 1 => write_items(out, "(", items, ",)"),
+            Value::Tuple(items) => write_items(out, "(", items, ")"),
+            Value::Set(items) if items.is_empty() => out.write_str("set()"),
+            Value::Set(items) => write_items(out, "{", items, "}"),
             Value::Dict(pairs) => {
-                f.write_str("{")?;
+                out.write_str("{")?;
                 for (i, (key, value)) in pairs.iter().enumerate() {
-                    let comma = if i > 0 { ", " } else { "" };
-                    write!(f, "{comma}{key}: {value}")?;
+                    out.write_str(if i > 0 { ", " } else { "" })?;
+                    key.write_repr(out)?;
+                    out.write_str(": ")?;
+                    value.write_repr(out)?;
                 }
-                f.write_str("}")
+                out.write_str("}")
             }
             Value::Exception(exception) => {
-                f.write_str(exception.class)?;
-                write_items(f, "(", exception.args(), ")")
+                out.write_str(exception.class)?;
+                write_items(out, "(", exception.args(), ")")
             }
         }
     }
 }
 
-fn write_items(f: &mut fmt::Formatter<'_>, open: &str, items: &[Value], close: &str) -> fmt::Result {
-    f.write_str(open)?;
+fn write_items<W: fmt::Write>(out: &mut W, open: &str, items: &[Value], close: &str) -> fmt::Result {
+    out.write_str(open)?;
     for (i, item) in items.iter().enumerate() {
-        let comma = if i > 0 { ", " } else { "" };
-        write!(f, "{comma}{item}")?;
+        out.write_str(if i > 0 { ", " } else { "" })?;
+        item.write_repr(out)?;
     }
-    f.write_str(close)
+    out.write_str(close)
 }
 
 /// Python's `repr(float)`: shortest digits that read back, exponent form outside 1e-4 … 1e16.
@@ -236,58 +245,60 @@ pub fn float_repr(number: f64) -> String {
     format!("{number:?}")
 }
 
-fn write_str_repr(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    use fmt::Write;
+fn write_str_repr<W: fmt::Write>(out: &mut W, text: &str) -> fmt::Result {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != quote as u8;
-    f.write_char(quote)?;
+    out.write_char(quote)?;
     let mut rest = text;
     loop {
         // Nearly everything is plain: written in one piece up to the next character that is not.
         let plain = rest.bytes().position(|byte| !is_plain(&byte)).unwrap_or(rest.len());
-        f.write_str(&rest[..plain])?;
+        out.write_str(&rest[..plain])?;
         let mut chars = rest[plain..].chars();
         let Some(c) = chars.next() else { break };
         rest = chars.as_str();
         match c {
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '\t' => f.write_str("\\t")?,
-            '\r' => f.write_str("\\r")?,
-            c if c == quote => write!(f, "\\{c}")?,
-            c if is_printable(c) => f.write_char(c)?,
+            '\\' => out.write_str("\\\\")?,
+            '\n' => out.write_str("\\n")?,
+            '\t' => out.write_str("\\t")?,
+            '\r' => out.write_str("\\r")?,
+            c if c == quote => out.write_str(if quote == '"' { "\\\"" } else { "\\'" })?,
+            c if is_printable(c) => out.write_char(c)?,
             c => match c as u32 {
-                code @ 0..=0xff => write!(f, "\\x{code:02x}")?,
-                code @ 0x100..=0xffff => write!(f, "\\u{code:04x}")?,
-                code => write!(f, "\\U{code:08x}")?,
+                code @ 0..=0xff => write!(out, "\\x{code:02x}")?,
+                code @ 0x100..=0xffff => write!(out, "\\u{code:04x}")?,
+                code => write!(out, "\\U{code:08x}")?,
             },
         }
     }
-    f.write_char(quote)
+    out.write_char(quote)
 }
 
-fn write_bytes_repr(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    use fmt::Write;
+fn write_bytes_repr<W: fmt::Write>(out: &mut W, bytes: &[u8]) -> fmt::Result {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
-    write!(f, "b{quote}")?;
+    write!(out, "b{quote}")?;
     for &byte in bytes {
         match byte {
-            b'\\' => f.write_str("\\\\")?,
-            b'\n' => f.write_str("\\n")?,
-            b'\t' => f.write_str("\\t")?,
-            b'\r' => f.write_str("\\r")?,
-            b if b as char == quote => write!(f, "\\{quote}")?,
-            b' '..=b'~' => f.write_char(byte as char)?,
-            b => write!(f, "\\x{b:02x}")?,
+            b'\\' => out.write_str("\\\\")?,
+            b'\n' => out.write_str("\\n")?,
+            b'\t' => out.write_str("\\t")?,
+            b'\r' => out.write_str("\\r")?,
+            b if b as char == quote => write!(out, "\\{quote}")?,
+            b' '..=b'~' => out.write_char(byte as char)?,
+            b => write!(out, "\\x{b:02x}")?,
         }
     }
-    f.write_char(quote)
+    out.write_char(quote)
 }
 
 /// Python's `str.isprintable` for non-ASCII characters: not a separator, control, format, surrogate,
 /// private-use or unassigned character.
 fn is_printable(c: char) -> bool {
     use std::sync::OnceLock;
+    // European letters need no table.
+    if matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}') {
+        return true;
+    }
     static UNPRINTABLE: OnceLock<regex_automata::meta::Regex> = OnceLock::new();
     let class = UNPRINTABLE
         .get_or_init(|| regex_automata::meta::Regex::new(r"\A[\p{Z}\p{C}]").expect("a constant pattern"));

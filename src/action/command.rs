@@ -10,11 +10,10 @@ use std::time::Instant;
 
 use super::host::Host;
 use super::info::{ActionInfo, BanInfo, FamilyKey, JailState};
-use super::properties::Properties;
+use super::properties::{Properties, Tags};
 use super::run::execute;
 use super::tags::{ShellCommand, StaticCache, replace_family, replace_ticket};
 use super::turn::{GRACE, Turn};
-use crate::config::options::OptionMap;
 use crate::value::{Exception, Value};
 
 /// State of a family: the action has been started for it.
@@ -60,7 +59,7 @@ pub(super) use check::Purpose;
 pub(super) struct CommandAction {
     name: Arc<str>,
     properties: Properties,
-    tags: OptionMap,
+    tags: Tags,
     cache: StaticCache,
     started: Vec<(FamilyKey, u8)>,
     /// The command last done per operation and family, so that one that is the same for both families is

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::duration::str2seconds;
-use crate::config::options::OptionMap;
 use crate::config::split::split_words;
 use crate::value::{Exception, Value};
 
@@ -24,6 +23,9 @@ const COMMANDS: [&str; 9] = [
 
 /// Attributes that upstream's class itself adds to the list of properties.
 const CLASS_ATTRIBUTES: [&str; 3] = ["ESCAPE_CRE", "ESCAPE_VN_CRE", "banEpoch"];
+
+/// Properties that may stand in commands as tags, by name.
+pub(super) type Tags = indexmap::IndexMap<String, Value, foldhash::fast::RandomState>;
 
 /// Properties by name. Cheap to clone; a job keeps the state of the moment it was queued.
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ impl Properties {
     }
 
     /// The properties that may be put into commands, in upstream's (sorted) order.
-    pub fn tags(&self, ban_epoch: u64) -> OptionMap {
+    pub fn tags(&self, ban_epoch: u64) -> Tags {
         let mut tags: BTreeMap<&str, Value> = self
             .0
             .iter()

@@ -5,13 +5,14 @@
 //! something to a shell does not enter the script: it is passed as a positional argument and the script
 //! refers to it by a variable.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use super::host::Host;
 use super::info::ActionInfo;
-use crate::config::options::OptionMap;
-use crate::config::tags::{MAX_TAG_REPLACE_COUNT, find_tag, substitute_recursive_tags};
+use super::properties::Tags;
+use crate::config::tags::{MAX_TAG_REPLACE_COUNT, find_tag, resolve};
 use crate::value::{Exception, Value};
 
 /// Characters that a shell may take for more than themselves.
@@ -50,7 +51,7 @@ impl ShellCommand {
 /// Results of static substitution, valid for one state of the properties.
 #[derive(Default)]
 pub(super) struct StaticCache {
-    properties: HashMap<String, OptionMap>,
+    properties: HashMap<String, Tags>,
     queries: HashMap<(String, String), String>,
 }
 
@@ -60,7 +61,7 @@ impl StaticCache {
     pub fn replace(
         &mut self,
         query: &str,
-        properties: &OptionMap,
+        properties: &Tags,
         conditional: &str,
         host: &dyn Host,
     ) -> Result<String, Exception> {
@@ -69,14 +70,7 @@ impl StaticCache {
             return Ok(known.clone());
         }
         if !self.properties.contains_key(conditional) {
-            let ignore: HashSet<String> = ESCAPED.iter().map(|tag| tag.to_string()).collect();
-            let resolved = substitute_recursive_tags::<Exception>(
-                properties.clone(),
-                conditional,
-                &ignore,
-                &mut |_| Ok(None),
-            )?;
-            self.properties.insert(conditional.to_owned(), resolved);
+            self.properties.insert(conditional.to_owned(), resolved(properties, conditional)?);
         }
         let text = replace_static(query, &self.properties[conditional], conditional, host)?;
         self.queries.insert(key, text.clone());
@@ -84,9 +78,24 @@ impl StaticCache {
     }
 }
 
+/// The properties with each other's values in them.
+fn resolved(properties: &Tags, conditional: &str) -> Result<Tags, Exception> {
+    let text = |(name, value)| match value {
+        &Value::None => (name, None),
+        Value::Str(text) => (name, Some(Cow::Borrowed(text.as_str()))),
+        other => (name, Some(Cow::Owned(other.to_text()))),
+    };
+    let texts = properties.iter().map(|(name, value)| text((name.as_str(), value))).collect();
+    let mut properties = properties.clone();
+    for (index, text) in resolve::<Exception>(texts, conditional, &ESCAPED, &mut |_| Ok(None))? {
+        properties[index] = Value::Str(text);
+    }
+    Ok(properties)
+}
+
 fn replace_static(
     query: &str,
-    properties: &OptionMap,
+    properties: &Tags,
     conditional: &str,
     host: &dyn Host,
 ) -> Result<String, Exception> {

@@ -5,6 +5,7 @@ use super::library::Library;
 use super::message::{Error, Reporter};
 use super::options::{OptionMap, Spec, flag, text};
 use super::paths::{absolute, join};
+use super::setting::Setting;
 use crate::value::Value;
 use std::rc::Rc;
 
@@ -57,26 +58,23 @@ impl Action {
     pub fn commands(&mut self, reporter: &mut Reporter) -> Result<Vec<Value>, Error> {
         let options = self.definition.combined(&SERVER_TAGS, reporter)?;
         let defined = |name: &str| OPTIONS.iter().any(|spec| spec.name == name);
-        let resolved = options.into_iter().filter(|(name, _)| defined(name));
+        let resolved = options.iter().filter(|(name, _)| defined(name));
         let parameters =
             self.definition.init.iter().filter(|(name, _)| !defined(name) && !name.starts_with("known/"));
-        let parameters = parameters.map(|(name, value)| (name.clone(), value.clone()));
-        let mut pairs: Vec<Value> = resolved
-            .chain(parameters)
-            .map(|(name, value)| Value::List(vec![Value::Str(name), value]))
-            .collect();
+        let pair = |(name, value): (&Rc<str>, &Setting)| [Value::str(&**name), value.into()];
+        let mut pairs: Vec<[Value; 2]> = resolved.chain(parameters).map(pair).collect();
         let (jail, name) = (self.jail.as_str(), self.name.as_str());
         let mut commands = vec![Value::strings(["set", jail, "addaction", name])];
         match pairs.len() {
             0 => {}
             1 => {
-                let pair = pairs.remove(0).items().unwrap_or_default().to_vec();
-                let head = ["set", jail, "action", name].map(Value::from).to_vec();
-                commands.push(Value::List([head, pair].concat()));
+                let head = ["set", jail, "action", name].map(Value::from);
+                commands.push(Value::List(head.into_iter().chain(pairs.remove(0)).collect()));
             }
             _ => {
-                let head = ["multi-set", jail, "action", name].map(Value::from).to_vec();
-                commands.push(Value::List([head, vec![Value::List(pairs)]].concat()));
+                let head = ["multi-set", jail, "action", name].map(Value::from);
+                let pairs = pairs.into_iter().map(|pair| Value::List(pair.into())).collect();
+                commands.push(Value::List(head.into_iter().chain([Value::List(pairs)]).collect()));
             }
         }
         Ok(commands)
@@ -86,10 +84,10 @@ impl Action {
 /// The action's name within its jail: the parameter `actname`, else the file name, told apart from others
 /// by the parameter `name`. Both parameters are always there afterwards.
 fn unique_name(file: &str, jail: &str, parameters: &mut OptionMap) -> String {
-    let name = parameters.entry("name".into()).or_insert_with(|| jail.into()).to_text();
+    let name = parameters.entry("name".into()).or_insert_with(|| jail.into()).to_text().into_owned();
     let default = || match name.strip_prefix(jail) {
         Some(suffix) => format!("{file}{suffix}"),
         None => format!("{file}-{name}"),
     };
-    parameters.entry("actname".into()).or_insert_with(|| default().into()).to_text()
+    parameters.entry("actname".into()).or_insert_with(|| default().into()).to_text().into_owned()
 }

@@ -8,6 +8,7 @@ use super::jail::Jail;
 use super::library::{Library, Shared};
 use super::message::{Error, Message, Origin, Reporter, level};
 use super::options::OptionMap;
+use super::setting::Setting;
 use super::{origins, strict};
 use crate::value::{Exception, Value};
 use std::path::PathBuf;
@@ -256,15 +257,15 @@ fn muted(sink: &mut dyn FnMut(Message)) -> Reporter<'_> {
 
 /// The options that fail2ban-regex shows as real: those given, and two of general interest.
 fn real_options(combined: &OptionMap, definition: Option<&Shared>, given: &OptionMap) -> OptionMap {
-    let names = ["logtype", "datepattern"].into_iter().chain(given.keys().map(String::as_str));
+    let names = ["logtype", "datepattern"].into_iter().chain(given.keys().map(|name| &**name));
     let mut real = OptionMap::default();
     for name in names {
         let written = || match definition {
             Some(config) => config.borrow().get("Definition", name, &Variables::default()).ok(),
-            None => Some(Value::None),
+            None => Some(Setting::None),
         };
         if let Some(value) = combined.get(name).cloned().or_else(written) {
-            real.insert(name.to_owned(), value);
+            real.insert(name.into(), value);
         }
     }
     real

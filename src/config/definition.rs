@@ -1,18 +1,48 @@
 //! What filters and actions have in common: `[Definition]` and `[Init]` options combined with the
 //! parameters given in the jail (COMPAT §2.4, §2.8).
 
+use super::ini::Section;
 use super::interpolate::Variables;
 use super::library::Shared;
-use super::message::{Error, ParserError, Reporter};
+use super::message::{Error, Reporter};
 use super::options::{Given, Mode, OptionMap, Spec, convert_options, read_options};
-use super::raw::conditional;
-use super::tags::substitute_recursive_tags;
-use crate::value::Value;
-use std::collections::{HashMap, HashSet};
+use super::raw::{Config, conditional};
+use super::setting::Setting;
+use super::tags::resolve;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Prefix of the names that keep an `[Init]` value from before the jail's override.
 const KNOWN: &str = "known/";
+
+/// An option of `[Init]`.
+#[derive(Debug)]
+pub struct Init {
+    pub name: Rc<str>,
+    /// The name for its value before the jail's override, and that value; `None` if it is such a name itself.
+    pub known: Option<(Rc<str>, Setting)>,
+}
+
+impl Config {
+    /// The options of `[Init]`, read once.
+    fn init(&self) -> Result<Rc<[Init]>, Error> {
+        if let Some(init) = self.init.get() {
+            return Ok(init.clone());
+        }
+        let option = |name: &Rc<str>| {
+            let mut known = None;
+            if !name.starts_with(KNOWN) {
+                let value = self.get("Init", name, &Variables::default())?;
+                known = Some((Rc::from(format!("{KNOWN}{name}")), value));
+            }
+            Ok::<_, Error>(Init { name: name.clone(), known })
+        };
+        let names = self.sections.get("Init").into_iter().flat_map(Section::keys);
+        let init = names.filter(|name| &***name != "__name__").map(option).collect::<Result<Rc<[_]>, _>>()?;
+        Ok(self.init.get_or_init(|| init).clone())
+    }
+}
 
 /// A filter or action of one jail.
 pub struct Definition {
@@ -25,7 +55,7 @@ pub struct Definition {
     /// What precedes the sections in interpolation: options of the jail, and parameters.
     variables: Variables,
     /// Tags looked up in the sections; as upstream, kept when options are read again.
-    looked_up: HashMap<String, Option<String>>,
+    looked_up: HashMap<String, Option<String>, foldhash::fast::RandomState>,
 }
 
 impl Definition {
@@ -36,7 +66,7 @@ impl Definition {
             init: parameters,
             options: OptionMap::default(),
             variables: Variables::default(),
-            looked_up: HashMap::new(),
+            looked_up: HashMap::default(),
         }
     }
 
@@ -56,32 +86,28 @@ impl Definition {
 
     fn read_init(&mut self, jail: &OptionMap) -> Result<(), Error> {
         let config = self.config.borrow();
-        let Some(section) = config.sections.get("Init") else { return Ok(()) };
-        let nothing = Variables::default();
         // What this loop adds does not count as a parameter of conditional options.
         let parameters = self.init.len();
-        for name in section.keys().filter(|name| &***name != "__name__") {
-            let mut value = Value::None;
-            if !name.starts_with(KNOWN) {
-                value = config.get("Init", name, &nothing)?;
-                self.init.insert(format!("{KNOWN}{name}"), value.clone());
+        for Init { name, known } in &*config.init()? {
+            if let Some((known, value)) = known {
+                self.init.insert(known.clone(), value.clone());
             }
-            if self.init.contains_key(&**name) {
+            if self.init.contains_key(name) {
                 continue;
             }
             // A parameter without condition overrides the conditional option too.
-            let parameter = conditional(name).and_then(|(name, _)| {
-                let (index, _, value) = self.init.get_full(name)?;
-                (index < parameters).then_some(value)
+            let given = conditional(name).and_then(|(name, _)| match self.init.get_full(name) {
+                Some((index, _, value)) if index < parameters => Some(value),
+                _ => jail.get(name),
             });
-            let given = parameter.or_else(|| conditional(name).and_then(|(name, _)| jail.get(name)));
-            if let Some(given) = given {
-                value = given.clone();
-            }
-            if value == Value::None {
-                value = config.get("Init", name, &nothing)?;
-            }
-            self.init.insert(name.to_string(), value);
+            let value = match given
+                .filter(|value| **value != Setting::None)
+                .or(known.as_ref().map(|(_, value)| value))
+            {
+                Some(value) if *value != Setting::None => value.clone(),
+                _ => config.get("Init", name, &Variables::default())?,
+            };
+            self.init.insert(name.clone(), value);
         }
         Ok(())
     }
@@ -90,9 +116,9 @@ impl Definition {
         let config = self.config.borrow();
         let Some(section) = config.sections.get("Definition") else { return Ok(()) };
         for name in section.keys().filter(|name| &***name != "__name__") {
-            if !self.options.contains_key(&**name) {
+            if !self.options.contains_key(name) {
                 let value = config.get("Definition", name, &Variables::default())?;
-                self.options.insert(name.to_string(), value);
+                self.options.insert(name.clone(), value);
             }
         }
         Ok(())
@@ -103,30 +129,29 @@ impl Definition {
     pub fn combined(&mut self, ignore: &[&str], reporter: &mut Reporter) -> Result<OptionMap, Error> {
         let mut options = self.options.clone();
         options.extend(self.init.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let names = options.keys().filter_map(|name| conditional(name)).map(|(name, _)| name);
-        let ignore: HashSet<String> = ignore.iter().copied().chain(names).map(str::to_owned).collect();
+        let conditional_names = options.keys().filter_map(|name| conditional(name)).map(|(name, _)| name);
+        let ignore: Vec<&str> = ignore.iter().copied().chain(conditional_names).collect();
         let Definition { config, variables, looked_up, .. } = self;
+        let config = config.borrow();
         let mut lookup = |tag: &str| match looked_up.get(tag) {
             Some(known) => Ok(known.clone()),
             None => {
-                let value = look_up(config, variables, tag)?;
+                let value = look_up(&config, variables, tag)?;
                 looked_up.insert(tag.to_owned(), value.clone());
                 Ok(value)
             }
         };
-        let mut options = substitute_recursive_tags::<Error>(options, "", &ignore, &mut lookup)?;
+        let texts = options.iter().map(|(name, value)| (&**name, value.text())).collect();
+        for (index, text) in resolve::<Error>(texts, "", &ignore, &mut lookup)? {
+            options[index] = text.into();
+        }
         convert_options(&mut options, self.specs, reporter);
         Ok(options)
     }
 }
 
 /// The text for a tag that is no option: from `[Definition]`, or from the section it names.
-fn look_up(config: &Shared, variables: &Variables, tag: &str) -> Result<Option<String>, Error> {
-    match config.borrow().get_from_any("Definition", tag, variables) {
-        Ok(Value::None) | Err(Error::Parser(ParserError::NoSection(_) | ParserError::NoOption { .. })) => {
-            Ok(None)
-        }
-        Ok(value) => Ok(Some(value.to_text())),
-        Err(error) => Err(error),
-    }
+fn look_up(config: &Config, variables: &Variables, tag: &str) -> Result<Option<String>, Error> {
+    let found = config.find_anywhere("Definition", tag, variables)?;
+    Ok(found.as_ref().and_then(Setting::text).map(Cow::into_owned))
 }

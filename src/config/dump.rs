@@ -7,11 +7,11 @@ use crate::value::Value;
 
 /// One Python list per line, as `fail2ban-client -d` prints it.
 pub fn dump(stream: &Stream) -> String {
-    use std::fmt::Write;
     let mut out = String::new();
     for command in &stream.commands {
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{command}");
+        let _ = command.write_repr(&mut out);
+        out.push('\n');
     }
     out
 }

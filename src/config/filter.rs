@@ -5,6 +5,7 @@ use super::library::Library;
 use super::message::{Error, Reporter};
 use super::options::{OptionMap, Spec, int, text};
 use super::paths::{absolute, join};
+use super::setting::Setting;
 use super::split::shell_split;
 use crate::value::Value;
 
@@ -65,8 +66,9 @@ impl Filter {
 pub fn add_commands(commands: &mut Vec<Value>, options: &OptionMap, jail: &str) -> Result<(), Error> {
     // `usedns` must precede every regex, and the options that say how regexes apply come next.
     let mut first = 0;
-    for (name, value) in options.iter().filter(|(_, value)| **value != Value::None) {
-        match name.as_str() {
+    for (name, value) in options.iter().filter(|(_, value)| **value != Setting::None) {
+        let name = &**name;
+        match name {
             "failregex" | "ignoreregex" => {
                 let text = value.to_text();
                 let regexes: Vec<&str> = text.split('\n').filter(|regex| !regex.is_empty()).collect();
@@ -75,17 +77,17 @@ pub fn add_commands(commands: &mut Vec<Value>, options: &OptionMap, jail: &str) 
                     [] => {}
                     [regex] => commands.push(Value::strings(["set", jail, &name, regex])),
                     _ => {
-                        let head = ["multi-set", jail, &name].map(Value::from);
-                        commands.push(Value::List([&head[..], &[Value::strings(regexes)]].concat()));
+                        let [multi, jail, name] = ["multi-set", jail, &name].map(Value::from);
+                        commands.push(Value::List(vec![multi, jail, name, Value::strings(regexes)]));
                     }
                 }
             }
             "usedns" | "maxlines" | "prefregex" => {
                 let at = if name == "usedns" { 0 } else { first };
-                commands.insert(at, set(jail, name, value.clone()));
+                commands.insert(at, set(jail, name, value));
                 first += 1;
             }
-            "datepattern" => commands.push(set(jail, name, value.clone())),
+            "datepattern" => commands.push(set(jail, name, value)),
             "journalmatch" => {
                 for line in value.to_text().split('\n').filter(|line| !line.is_empty()) {
                     let words = shell_split(line)?;
@@ -100,6 +102,6 @@ pub fn add_commands(commands: &mut Vec<Value>, options: &OptionMap, jail: &str) 
 }
 
 /// `['set', JAIL, NAME, VALUE]`.
-pub fn set(jail: &str, name: &str, value: Value) -> Value {
-    Value::List(vec!["set".into(), jail.into(), name.into(), value])
+pub fn set(jail: &str, name: &str, value: &Setting) -> Value {
+    Value::List(vec!["set".into(), jail.into(), name.into(), value.into()])
 }

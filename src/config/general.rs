@@ -2,7 +2,7 @@
 
 use super::configurator::{Early, Overrides};
 use super::message::{Error, Reporter};
-use super::options::{Mode, OptionMap, Spec, int, read_options, text};
+use super::options::{Mode, Spec, dict, int, read_options, text, text_of};
 use super::raw::Config;
 use crate::value::Value;
 
@@ -30,8 +30,8 @@ const PLAIN: Mode = Mode { given: None, must_exist: false, convert: true };
 
 /// Reads the options that are needed before anything else.
 pub fn early(config: &Config, reporter: &mut Reporter) -> Result<Early, Error> {
-    let mut options = read_options(config, "Definition", &EARLY, PLAIN, reporter)?;
-    let mut take = |name: &str| options.swap_remove(name).map_or(String::new(), |value| value.to_text());
+    let options = read_options(config, "Definition", &EARLY, PLAIN, reporter)?;
+    let take = |name: &str| text_of(&options, name).into_owned();
     Ok(Early {
         socket: take("socket"),
         pidfile: take("pidfile"),
@@ -55,19 +55,19 @@ pub fn commands(
     ];
     for (name, value) in given {
         if let Some(value) = value {
-            options.insert(name.into(), Value::str(value));
+            options.insert(name.into(), value.as_str().into());
         }
     }
-    log_level(&options.get("loglevel").map_or(String::new(), Value::to_text))?;
+    log_level(&text_of(&options, "loglevel"))?;
     let mut commands = Vec::new();
     if config.sections.contains_key("Thread") {
         let thread = read_options(config, "Thread", &[int("stacksize")], PLAIN, reporter)?;
         if !thread.is_empty() {
-            commands.push(set("thread", dict(thread)));
+            commands.push(set("thread", dict(&thread)));
         }
     }
     let known = GENERAL.iter().filter_map(|spec| options.get(spec.name).map(|value| (spec.name, value)));
-    commands.extend(known.map(|(name, value)| set(name, value.clone())));
+    commands.extend(known.map(|(name, value)| set(name, value.into())));
     Ok(commands)
 }
 
@@ -78,10 +78,6 @@ pub fn option_names() -> impl Iterator<Item = &'static str> + Clone {
 
 fn set(name: &str, value: Value) -> Value {
     Value::List(vec!["set".into(), name.into(), value])
-}
-
-fn dict(options: OptionMap) -> Value {
-    Value::Dict(options.into_iter().map(|(name, value)| (Value::Str(name), value)).collect())
 }
 
 /// The number of a log level given by name or number (upstream accepts any case, and Python's own names).

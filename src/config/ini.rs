@@ -4,6 +4,7 @@
 
 use super::encoding;
 use super::message::ParserError;
+use super::setting::Setting;
 use crate::text::{is_space, strip, strip_end};
 use crate::value::Value;
 use indexmap::IndexMap;
@@ -15,8 +16,9 @@ use std::rc::Rc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// A string, unless merged from a filter's converted options (`known/maxlines` is an int).
-    pub value: Value,
-    pub source: Rc<Source>,
+    pub value: Setting,
+    /// `None` for a value that was not read from a file.
+    pub source: Option<Rc<Source>>,
 }
 
 /// Where a value was written.
@@ -29,19 +31,22 @@ pub struct Source {
 
 impl Entry {
     /// A value that was not read from a file.
-    pub fn computed(value: Value) -> Self {
-        Entry { value, source: Rc::new(Source { file: Rc::from(Path::new("")), lines: Vec::new() }) }
+    pub fn computed(value: Setting) -> Self {
+        Entry { value, source: None }
     }
 }
 
 /// Options by (lower-case) name.
 pub type Section = IndexMap<Rc<str>, Entry, foldhash::fast::RandomState>;
 
+/// Sections by name.
+pub type Sections = IndexMap<Rc<str>, Section, foldhash::fast::RandomState>;
+
 /// A parsed file.
 #[derive(Debug, Default)]
 pub struct File {
     pub defaults: Section,
-    pub sections: IndexMap<Rc<str>, Section>,
+    pub sections: Sections,
 }
 
 /// The section whose options all others inherit.
@@ -206,7 +211,7 @@ impl<'a> Parser<'a> {
         }
         if name.is_empty() {
             // Nothing continues it, but a second one is a duplicate.
-            self.current().insert(name, Entry::computed(Value::None));
+            self.current().insert(name, Entry::computed(Setting::None));
             return Ok(());
         }
         self.open = Some(Open { name, value: strip(value).to_owned(), lines: vec![number] });
@@ -228,8 +233,8 @@ impl<'a> Parser<'a> {
         let Some(Open { name, mut value, mut lines }) = self.open.take() else { return };
         value.truncate(strip_end(&value).len());
         lines.truncate(memchr::memchr_iter(b'\n', value.as_bytes()).count() + 1);
-        let source = Rc::new(Source { file: self.path.clone(), lines });
-        self.current().insert(name, Entry { value: Value::Str(value), source });
+        let source = Some(Rc::new(Source { file: self.path.clone(), lines }));
+        self.current().insert(name, Entry { value: value.into(), source });
     }
 
     fn duplicate(&self, number: u32, what: &str) -> ParserError {

@@ -4,10 +4,10 @@ use super::ini::{DEFAULT, Section};
 use super::message::{Error, ParserError};
 use super::options::OptionMap;
 use super::raw::{Config, KNOWN};
+use super::setting::Setting;
 use super::tags::MAX_VALUE;
 use crate::value::{Exception, Value};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Values that precede those of the section: options of the jail, and before them the parameters of a filter
@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub struct Variables {
     jail: Rc<OptionMap>,
     /// By lower-case name.
-    parameters: HashMap<String, Value>,
+    parameters: OptionMap,
 }
 
 impl Variables {
@@ -24,11 +24,14 @@ impl Variables {
         // Of names that differ only in case the last counts; those of jail options come first.
         let (first, others): (Vec<_>, Vec<_>) =
             parameters.iter().partition(|(name, _)| jail.contains_key(*name));
-        let lower = |(name, value): (&String, &Value)| (name.to_lowercase(), value.clone());
+        let lower = |(name, value): (&Rc<str>, &Setting)| match lower_case(name) {
+            Cow::Borrowed(_) => (name.clone(), value.clone()),
+            Cow::Owned(lower) => (lower.into(), value.clone()),
+        };
         Variables { jail: jail.clone(), parameters: first.into_iter().chain(others).map(lower).collect() }
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    fn get(&self, name: &str) -> Option<&Setting> {
         self.parameters.get(name).or_else(|| self.jail.get(name))
     }
 }
@@ -36,20 +39,27 @@ impl Variables {
 /// A name's value, and whether it is text whatever its kind (variables are, values in sections are not).
 #[derive(Clone, Copy)]
 enum Found<'a> {
-    Variable(&'a Value),
-    Option(&'a Value),
+    Variable(&'a Setting),
+    Option(&'a Setting),
 }
 
 impl<'a> Found<'a> {
     /// The value's text; `None` for an option that is set to nothing.
     fn text(self) -> Result<Option<Cow<'a, str>>, Error> {
         match self {
-            Found::Variable(Value::None) | Found::Option(Value::None) => Ok(None),
-            Found::Variable(Value::Str(text)) | Found::Option(Value::Str(text)) => {
-                Ok(Some(Cow::Borrowed(text)))
+            Found::Variable(Setting::None) | Found::Option(Setting::None) => Ok(None),
+            Found::Variable(setting) | Found::Option(setting @ Setting::Text(_)) => {
+                Ok(Some(setting.to_text()))
             }
-            Found::Variable(other) => Ok(Some(Cow::Owned(other.to_text()))),
             Found::Option(other) => Err(not_text(other)),
+        }
+    }
+
+    /// The value itself, as text.
+    fn as_text(self) -> Setting {
+        match self {
+            Found::Variable(text @ Setting::Text(_)) | Found::Option(text) => text.clone(),
+            Found::Variable(other) => other.to_text().into_owned().into(),
         }
     }
 }
@@ -59,24 +69,43 @@ const MAX_DEPTH: u32 = 10;
 
 impl Config {
     /// The value of an option, interpolated.
-    pub fn get(&self, section: &str, option: &str, variables: &Variables) -> Result<Value, Error> {
-        let own = self.section(section)?;
+    pub fn get(&self, section: &str, option: &str, variables: &Variables) -> Result<Setting, Error> {
+        if !self.has_section(section) {
+            return Err(ParserError::NoSection(section.to_owned()).into());
+        }
+        let missing =
+            || ParserError::NoOption { option: lower_case(option).into_owned(), section: section.to_owned() };
+        Ok(self.find(section, option, variables)?.ok_or_else(missing)?)
+    }
+
+    /// As [`Config::get`]; `None` if there is no such option or section.
+    pub fn find(&self, section: &str, option: &str, variables: &Variables) -> Result<Option<Setting>, Error> {
+        if !self.has_section(section) {
+            return Ok(None);
+        }
+        let own = self.sections.get(section);
         let option = &*lower_case(option);
         let variable = variables.get(option).map(Found::Variable);
-        let found = variable.or_else(|| self.lookup(own, option).map(Found::Option));
-        let missing = || ParserError::NoOption { option: option.to_owned(), section: section.to_owned() };
-        let Some(text) = found.ok_or_else(missing)?.text()? else { return Ok(Value::None) };
+        let Some(found) = variable.or_else(|| self.lookup(own, option).map(Found::Option)) else {
+            return Ok(None);
+        };
+        let Some(text) = found.text()? else { return Ok(Some(Setting::None)) };
         if !text.contains('%') {
-            return Ok(Value::Str(text.into_owned()));
+            return Ok(Some(found.as_text()));
         }
         let scope = Scope { config: self, section, own, option, variables };
         let mut out = String::new();
         scope.interpolate(&text, &Layer { names: Vec::new(), outer: None }, 1, &mut out)?;
-        Ok(Value::Str(out))
+        Ok(Some(out.into()))
     }
 
-    /// As [`Config::get`], but a name like `section/option` or `known/option` is looked for there first.
-    pub fn get_from_any(&self, section: &str, option: &str, variables: &Variables) -> Result<Value, Error> {
+    /// As [`Config::find`], but a name like `section/option` or `known/option` is looked for there first.
+    pub fn find_anywhere(
+        &self,
+        section: &str,
+        option: &str,
+        variables: &Variables,
+    ) -> Result<Option<Setting>, Error> {
         if let Some((foreign, name)) = split_reference(option) {
             let known = format!("{KNOWN}{section}");
             let places = match foreign.to_lowercase().as_str() {
@@ -85,24 +114,20 @@ impl Config {
                 _ => vec![foreign],
             };
             for place in places {
-                match self.get(place, name, &Variables::default()) {
-                    Err(Error::Parser(ParserError::NoSection(_) | ParserError::NoOption { .. })) => {}
-                    found => return found,
+                if let Some(found) = self.find(place, name, &Variables::default())? {
+                    return Ok(Some(found));
                 }
             }
         }
-        self.get(section, option, variables)
+        self.find(section, option, variables)
     }
 
-    /// The section's own options; `DEFAULT` has none besides the defaults.
-    fn section(&self, name: &str) -> Result<Option<&Section>, ParserError> {
-        match self.sections.get(name) {
-            None if name != DEFAULT => Err(ParserError::NoSection(name.to_owned())),
-            own => Ok(own),
-        }
+    /// Whether there is such a section; `DEFAULT` always is, and has nothing besides the defaults.
+    pub fn has_section(&self, name: &str) -> bool {
+        name == DEFAULT || self.sections.contains_key(name)
     }
 
-    fn lookup<'a>(&'a self, own: Option<&'a Section>, option: &str) -> Option<&'a Value> {
+    fn lookup<'a>(&'a self, own: Option<&'a Section>, option: &str) -> Option<&'a Setting> {
         let entry = own.and_then(|own| own.get(option)).or_else(|| self.defaults.get(option));
         entry.map(|entry| &entry.value)
     }
@@ -129,10 +154,10 @@ fn is_section_char(c: char) -> bool {
 }
 
 /// Python stumbles over values that are not text.
-fn not_text(value: &Value) -> Error {
+fn not_text(value: &Setting) -> Error {
     let class = match value {
-        Value::Int(_) => "int",
-        Value::Bool(_) => "bool",
+        Setting::Int(_) => "int",
+        Setting::Bool(_) => "bool",
         _ => "NoneType",
     };
     Exception::builtin("TypeError", format!("argument of type '{class}' is not iterable")).into()
@@ -149,12 +174,12 @@ struct Scope<'a> {
 
 /// References to other sections that were resolved on the way down to the present depth.
 struct Layer<'a> {
-    names: Vec<(&'a str, &'a Value)>,
+    names: Vec<(&'a str, &'a Setting)>,
     outer: Option<&'a Layer<'a>>,
 }
 
 impl<'a> Layer<'a> {
-    fn find(&self, name: &str) -> Option<&'a Value> {
+    fn find(&self, name: &str) -> Option<&'a Setting> {
         let here = self.names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         here.or_else(|| self.outer.and_then(|outer| outer.find(name)))
     }
@@ -225,7 +250,7 @@ impl<'a> Scope<'a> {
         match self.find(name, layer) {
             Some(found) => match found.text()? {
                 Some(text) => self.insert_text(&text, layer, depth, out),
-                None => Err(not_text(&Value::None)),
+                None => Err(not_text(&Setting::None)),
             },
             None => Err(self.error(&format!(
                 "Bad value substitution: option {} in section {} contains an interpolation key {} \
@@ -274,7 +299,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The raw value of another section's option, else the default. An unknown section has nothing.
-    fn foreign(&self, section: &str, option: &str) -> Option<&'a Value> {
+    fn foreign(&self, section: &str, option: &str) -> Option<&'a Setting> {
         let options = match section.to_lowercase().as_str() {
             "default" => None,
             "known" => self.config.sections.get(format!("{KNOWN}{}", self.section).as_str()),

@@ -6,8 +6,9 @@ use super::glob::glob;
 use super::ini::Entry;
 use super::library::{Library, Shared};
 use super::message::{Error, Reporter, level};
-use super::options::{Mode, OptionMap, Spec, flag, int, read_options, text};
+use super::options::{Mode, OptionMap, Spec, flag, int, read_options, text, text_of};
 use super::paths::{join, without_extension};
+use super::setting::Setting;
 use super::split::{extract_options, split_with_options, split_words};
 use crate::text::strip;
 use crate::value::Value;
@@ -119,7 +120,7 @@ impl Jail {
     }
 
     pub fn is_enabled(&self) -> bool {
-        self.force_enable || self.options.get("enabled") == Some(&Value::Bool(true))
+        self.force_enable || self.options.get("enabled") == Some(&Setting::Bool(true))
     }
 
     /// Whether the jail can be started with the commands it gave.
@@ -178,7 +179,7 @@ impl Jail {
         add: &OptionMap,
         reporter: &mut Reporter,
     ) -> Result<(), Stop> {
-        let definition = self.options.get("filter").map_or(String::new(), Value::to_text);
+        let definition = text_of(&self.options, "filter").into_owned();
         if definition.is_empty() {
             reporter.report(level::WARNING, LOGGER, || format!("No filter set for jail {}", self.name));
             return Ok(());
@@ -191,7 +192,7 @@ impl Jail {
         let Some(mut filter) = filter else {
             return Err(Stop::Definition(format!("Unable to read the filter {}", Value::str(name))));
         };
-        filter.set_log_type(&self.options.get("backend").map_or(String::new(), Value::to_text));
+        filter.set_log_type(&text_of(&self.options, "backend"));
         filter.definition.read(&self.options, true, reporter)?;
         let known = filter.combined(reporter)?;
         config.borrow_mut().add_options(&self.name, &known, "known/");
@@ -200,7 +201,7 @@ impl Jail {
     }
 
     fn read_actions(&mut self, library: &mut Library, reporter: &mut Reporter) -> Result<(), Stop> {
-        let list = self.options.get("action").map_or(String::new(), Value::to_text);
+        let list = text_of(&self.options, "action").into_owned();
         for definition in split_with_options(&list) {
             let definition = strip(&definition);
             if definition.is_empty() {
@@ -241,7 +242,7 @@ impl Jail {
                 "set".into(),
                 self.name.as_str().into(),
                 "addaction".into(),
-                action,
+                (&action).into(),
                 path.into(),
                 super::dump::json(&parameters).into(),
             ])));
@@ -277,10 +278,10 @@ impl Jail {
             filter::add_commands(&mut commands, &options, &self.name)?;
         }
         filter::add_commands(&mut commands, &self.options, &self.name)?;
-        let mut backend = self.options.get("backend").map_or("auto".into(), Value::to_text);
+        let mut backend = text_of(&self.options, "backend");
         let mut logs = Vec::new();
         for (name, value) in &*self.options {
-            match name.as_str() {
+            match &**name {
                 "logpath" if backend.starts_with("systemd") => {}
                 "logpath" => {
                     logs = self.log_commands(&value.to_text(), reporter);
@@ -301,7 +302,7 @@ impl Jail {
                     commands.push(Value::strings(head.into_iter().chain(words)));
                 }
                 name if !has_command(name) => {}
-                name => commands.push(filter::set(&self.name, name, value.clone())),
+                name => commands.push(filter::set(&self.name, name, value)),
             }
         }
         commands.append(&mut logs);
@@ -341,19 +342,18 @@ impl Jail {
 
     /// The lines of `logpath` whose pattern matches no file, if the jail reads files.
     pub fn patterns_without_log(&self) -> Vec<(usize, String)> {
-        let text = |name: &str| self.options.get(name).map_or(String::new(), Value::to_text);
-        if text("backend").starts_with("systemd") {
+        if text_of(&self.options, "backend").starts_with("systemd") {
             return Vec::new();
         }
-        let paths = text("logpath");
+        let paths = text_of(&self.options, "logpath");
         let patterns = paths.split('\n').map(|line| log_pattern(line).0).enumerate();
         let without = patterns.filter(|(_, pattern)| !pattern.is_empty() && glob(pattern).is_empty());
         without.map(|(line, pattern)| (line, pattern.to_owned())).collect()
     }
 
     fn without_logs(&self, backend: &str, allow: bool, reporter: &mut Reporter) -> Result<NoLogs, Error> {
-        let flag = |name: &str| self.options.get(name) == Some(&Value::Bool(true));
-        let has_match = self.options.get("journalmatch").is_some_and(|value| *value != Value::None);
+        let flag = |name: &str| self.options.get(name) == Some(&Setting::Bool(true));
+        let has_match = self.options.get("journalmatch").is_some_and(|value| *value != Setting::None);
         let text = format!("Have not found any log file for '{}' jail.", self.name);
         if backend.starts_with("auto") && flag("systemd_if_nologs") && has_match {
             reporter.report(level::WARNING, LOGGER, || format!("{text} Jail will monitor systemd journal."));

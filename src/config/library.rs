@@ -225,9 +225,9 @@ impl Library {
         if !file.has_own("INCLUDES", option) && !file.defaults.contains_key(option) {
             return Ok(all);
         }
-        let list = file.get("INCLUDES", option, &Variables::default())?.to_text();
+        let list = file.get("INCLUDES", option, &Variables::default())?;
         let (folder, _) = split(name);
-        for resource in list.split('\n').map(|resource| join(folder, resource)) {
+        for resource in list.to_text().split('\n').map(|resource| join(folder, resource)) {
             if seen.len() >= MAX_DEPTH {
                 let text = "maximum recursion depth exceeded while calling a Python object";
                 return Err(Exception::builtin("RecursionError", text).into());

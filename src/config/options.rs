@@ -3,12 +3,30 @@
 use super::interpolate::Variables;
 use super::message::{Error, ParserError, Reporter, level};
 use super::raw::Config;
+use super::setting::Setting;
 use crate::text::strip;
 use crate::value::Value;
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// Options of one jail, filter or action: name → value, in insertion order (the order is visible in
-/// the command stream). `Value::None` is an option that is present but has no valid value.
-pub type OptionMap = indexmap::IndexMap<String, Value, foldhash::fast::RandomState>;
+/// the command stream).
+pub type OptionMap = indexmap::IndexMap<Rc<str>, Setting, foldhash::fast::RandomState>;
+
+/// The option's text; empty if there is no such option.
+pub fn text_of<'a>(options: &'a OptionMap, name: &str) -> Cow<'a, str> {
+    options.get(name).map_or(Cow::Borrowed(""), Setting::to_text)
+}
+
+/// The options as Python's dictionary.
+pub fn dict(options: &OptionMap) -> Value {
+    Value::Dict(options.iter().map(|(name, value)| (Value::str(&**name), value.into())).collect())
+}
+
+/// Names and texts of the options.
+pub fn texts(options: &OptionMap) -> impl Iterator<Item = (String, String)> {
+    options.iter().map(|(name, value)| (name.to_string(), value.to_text().into_owned()))
+}
 
 /// What an option's text becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +45,10 @@ pub enum Default {
 }
 
 impl Default {
-    fn value(self) -> Value {
+    fn value(self) -> Setting {
         match self {
-            Default::None => Value::None,
-            Default::Bool(flag) => Value::Bool(flag),
+            Default::None => Setting::None,
+            Default::Bool(flag) => Setting::Bool(flag),
             Default::Text(text) => text.into(),
         }
     }
@@ -81,11 +99,11 @@ impl Kind {
     }
 
     /// The converted value; `None` if the text is no integer.
-    fn convert(self, value: Value) -> Option<Value> {
+    fn convert(self, value: Setting) -> Option<Setting> {
         match (self, value) {
-            (Kind::Int, Value::Str(text)) => parse_int(&text).map(Value::Int),
-            (Kind::Bool, Value::Str(text)) => Some(Value::Bool(is_true(&text))),
-            (Kind::Bool, Value::Int(number)) => Some(Value::Bool(number != 0)),
+            (Kind::Int, Setting::Text(text)) => parse_int(&text).map(Setting::Int),
+            (Kind::Bool, Setting::Text(text)) => Some(Setting::Bool(is_true(&text))),
+            (Kind::Bool, Setting::Int(number)) => Some(Setting::Bool(number != 0)),
             (_, value) => Some(value),
         }
     }
@@ -143,42 +161,35 @@ pub fn read_options(
     mode: Mode,
     reporter: &mut Reporter,
 ) -> Result<OptionMap, Error> {
-    let mut values = OptionMap::default();
+    let no_section = || ParserError::NoSection(section.to_owned());
+    let exists = config.has_section(section);
+    if mode.must_exist && !exists {
+        return Err(no_section().into());
+    }
     let nothing = Variables::default();
-    for spec in specs {
-        if mode.given.is_some_and(|given| given.contains(spec.name)) {
-            continue;
-        }
-        let variables = mode.given.map_or(&nothing, |given| given.variables);
-        match config.get(section, spec.name, variables) {
-            Ok(Value::None) => {
-                values.insert(spec.name.into(), Value::None);
+    let variables = mode.given.map_or(&nothing, |given| given.variables);
+    let mut values = OptionMap::default();
+    for spec in specs.iter().filter(|spec| !mode.given.is_some_and(|given| given.contains(spec.name))) {
+        let value = match config.find(section, spec.name, variables)? {
+            Some(value) if !mode.convert || value == Setting::None => value,
+            Some(value) => spec.kind.convert(value).unwrap_or_else(|| {
+                reporter.report(level::WARNING, LOGGER, || wrong_value(spec, section));
+                spec.default.value()
+            }),
+            None if !exists => {
+                reporter.report(level::ERROR, LOGGER, || no_section().to_string());
+                spec.default.value()
             }
-            Ok(value) if !mode.convert => {
-                values.insert(spec.name.into(), value);
-            }
-            Ok(value) => {
-                let value = spec.kind.convert(value).unwrap_or_else(|| {
-                    reporter.report(level::WARNING, LOGGER, || wrong_value(spec, section));
-                    spec.default.value()
+            None if matches!(spec.default, Default::None) => continue,
+            None => {
+                reporter.report(level::DEBUG, LOGGER, || {
+                    let default = spec.default.value();
+                    format!("'{}' not defined in '{section}'. Using default one: {default}", spec.name)
                 });
-                values.insert(spec.name.into(), value);
+                spec.default.value()
             }
-            Err(Error::Parser(error @ ParserError::NoSection(_))) if !mode.must_exist => {
-                reporter.report(level::ERROR, LOGGER, || error.to_string());
-                values.insert(spec.name.into(), spec.default.value());
-            }
-            Err(Error::Parser(ParserError::NoOption { .. })) => {
-                if !matches!(spec.default, Default::None) {
-                    reporter.report(level::DEBUG, LOGGER, || {
-                        let default = spec.default.value();
-                        format!("'{}' not defined in '{section}'. Using default one: {default}", spec.name)
-                    });
-                    values.insert(spec.name.into(), spec.default.value());
-                }
-            }
-            Err(error) => return Err(error),
-        }
+        };
+        values.insert(spec.name.into(), value);
     }
     Ok(values)
 }
@@ -190,10 +201,13 @@ fn wrong_value(spec: &Spec, section: &str) -> String {
 /// Converts options that were kept as text until all tags in them were resolved.
 pub fn convert_options(options: &mut OptionMap, specs: &[Spec], reporter: &mut Reporter) {
     for spec in specs.iter().filter(|spec| spec.kind != Kind::Text) {
-        let Some(value) = options.get_mut(spec.name).filter(|value| **value != Value::None) else { continue };
+        let Some(value) = options.get_mut(spec.name).filter(|value| **value != Setting::None) else {
+            continue;
+        };
         *value = spec.kind.convert(value.clone()).unwrap_or_else(|| {
             reporter.report(level::WARNING, LOGGER, || {
-                let (kind, name, default) = (spec.kind.name(), Value::str(spec.name), spec.default.value());
+                let (kind, name, default) =
+                    (spec.kind.name(), Setting::from(spec.name), spec.default.value());
                 format!("Wrong {kind} value {value} for {name}. Using default one: {default}")
             });
             spec.default.value()

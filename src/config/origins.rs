@@ -5,7 +5,9 @@ use super::ini::Entry;
 use super::jail::Jail;
 use super::message::Origin;
 use super::raw::Config;
+use super::setting::Setting;
 use crate::value::Value;
+use std::path::Path;
 
 /// For every command the places of its options: one per regex of a `multi-set`, else at most one.
 pub fn origins(commands: &[Value], general: &Config, config: &Config, jails: &[Jail]) -> Vec<Vec<Origin>> {
@@ -51,7 +53,7 @@ fn jail_origin(config: &Config, jail: &Jail, option: &str) -> Option<Origin> {
 
 /// The entry that an option's value comes from: the jail's, else the filter's.
 fn entry<'a>(config: &'a Config, jail: &'a Jail, option: &str) -> Option<Entry> {
-    if jail.options.get(option).is_some_and(|value| *value != Value::None) {
+    if jail.options.get(option).is_some_and(|value| *value != Setting::None) {
         return config.entry(&jail.name, option).cloned();
     }
     jail.filter.as_ref().and_then(|filter| definition_entry(&filter.definition, option))
@@ -69,11 +71,9 @@ fn definition_entry(definition: &Definition, option: &str) -> Option<Entry> {
 impl Entry {
     /// The place of one line of the value.
     pub fn origin(&self, line: usize) -> Origin {
-        let lines = &self.source.lines;
-        Origin {
-            file: self.source.file.clone(),
-            line: lines.get(line).or(lines.first()).copied().unwrap_or(0),
-        }
+        let Some(source) = &self.source else { return Origin { file: Path::new("").into(), line: 0 } };
+        let lines = &source.lines;
+        Origin { file: source.file.clone(), line: lines.get(line).or(lines.first()).copied().unwrap_or(0) }
     }
 
     /// The places of lines into which the value was resolved. A reference may have become several lines, or
@@ -102,7 +102,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::super::ini::parse;
-    use std::path::Path;
+    use super::Path;
 
     #[test]
     fn each_regex_has_its_line() {

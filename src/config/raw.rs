@@ -1,8 +1,9 @@
 //! Configuration merged from its files, as typed: includes, overrides, `known` values (COMPAT §2.1–2.2).
 
-use super::ini::{DEFAULT, Entry, File, Section};
+use super::definition::Init;
+use super::ini::{DEFAULT, Entry, File, Section, Sections};
 use super::options::OptionMap;
-use indexmap::IndexMap;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// Prefix of the hidden sections that keep the last overridden values of a section.
@@ -12,7 +13,9 @@ pub const KNOWN: &str = "KNOWN/";
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub defaults: Section,
-    pub sections: IndexMap<Rc<str>, Section>,
+    pub sections: Sections,
+    /// What [`Config::init`] has found: filters and actions do not change, and many jails use the same.
+    pub init: OnceCell<Rc<[Init]>>,
 }
 
 impl Config {
@@ -52,7 +55,7 @@ impl Config {
     pub fn add_options(&mut self, section: &str, options: &OptionMap, prefix: &str) {
         let section = self.sections.entry(Rc::from(section)).or_default();
         for (name, value) in
-            options.iter().filter(|(name, _)| !name.starts_with(prefix) && *name != "__name__")
+            options.iter().filter(|(name, _)| !name.starts_with(prefix) && &***name != "__name__")
         {
             section.insert(Rc::from(format!("{prefix}{name}")), Entry::computed(value.clone()));
         }

@@ -5,6 +5,7 @@ use super::options::OptionMap;
 use crate::text::{is_space, strip};
 use crate::value::Value;
 use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
 use std::sync::OnceLock;
 
 /// A character of an option name: `\w`, `-` or `.`.
@@ -55,7 +56,7 @@ fn parse_options(list: &str) -> Result<OptionMap, Error> {
                 first_chars(&rest[after..])
             )));
         };
-        options.insert(strip(name).to_owned(), Value::str(strip(value)));
+        options.insert(strip(name).into(), strip(value).into());
         at += after + skip;
     }
     Ok(options)
@@ -113,20 +114,21 @@ pub fn split_with_options(text: &str) -> Vec<String> {
     static ASCII: OnceLock<Regex> = OnceLock::new();
     static UNICODE: OnceLock<Regex> = OnceLock::new();
     let item = match text.is_ascii() {
-        true => ASCII.get_or_init(|| list_item("[A-Za-z0-9_.-]+")),
-        false => UNICODE.get_or_init(|| list_item(r"[\p{L}\p{N}_.-]+")),
+        true => ASCII.get_or_init(|| list_item(false, "[A-Za-z0-9_.-]+")),
+        false => UNICODE.get_or_init(|| list_item(true, r"[\p{L}\p{N}_.-]+")),
     };
     item.find_iter(text).map(|found| strip(&text[found.range()]).to_owned()).collect()
 }
 
 /// One item of a list, and the white space or end that must follow it.
-fn list_item(word: &str) -> Regex {
+fn list_item(unicode: bool, word: &str) -> Regex {
     let space = r"[\s\x1c-\x1f]";
     let name = format!(r"{word}(?:\?{word}={word})?");
     let option = format!(r#"{name}=(?:"[^"]*"|'[^']*'|[^,\]]*){space}*(?:,|\]{space}*\[)?{space}*"#);
     let list = format!(r"{space}*\[{space}*(?:{option})*\]");
     let item = format!(r"(?:[^\[\s\x1c-\x1f]+(?:{list})?{space}*|[^\s\x1c-\x1f]+)(?:{space}|\z)");
-    Regex::new(&item).expect("a constant pattern")
+    let syntax = syntax::Config::new().unicode(unicode).utf8(unicode);
+    Regex::builder().syntax(syntax).build(&item).expect("a constant pattern")
 }
 
 /// Splits at white space and commas; empty words vanish (`ignoreip = …`).
@@ -179,7 +181,7 @@ mod tests {
     fn options(text: &str) -> String {
         match extract_options(text) {
             Ok((name, options)) => {
-                let pairs = options.into_iter().map(|(key, value)| (Value::Str(key), value)).collect();
+                let pairs = options.iter().map(|(key, value)| (Value::str(&**key), value.into())).collect();
                 format!("{}: {}", Value::str(name), Value::Dict(pairs))
             }
             Err(error) => error.to_string(),

@@ -2,7 +2,7 @@
 //! (`--strict`).
 
 use super::general;
-use super::ini::{DEFAULT, Entry, Section};
+use super::ini::{DEFAULT, Section};
 use super::jail::Jail;
 use super::raw::{Config, KNOWN};
 use std::collections::HashSet;
@@ -46,7 +46,7 @@ fn unknown(
     complaints: &mut Vec<String>,
 ) {
     for (name, entry) in config.options_of(section).into_iter().flatten() {
-        if !is_written(entry) || used.contains(&**name) || known.clone().any(|option| option == &**name) {
+        if entry.source.is_none() || used.contains(&**name) || known.clone().any(|option| option == &**name) {
             continue;
         }
         let meant = known.clone().find(|option| is_similar(name, option));
@@ -78,16 +78,11 @@ fn is_similar(name: &str, option: &str) -> bool {
     distances[option.len()] <= 2
 }
 
-/// Whether the option stands in a file (the reader adds some of its own).
-fn is_written(entry: &Entry) -> bool {
-    !entry.source.lines.is_empty()
-}
-
 /// Options of a jail that are set to nothing although an earlier file, `[DEFAULT]` or the filter has a value.
 fn emptied(config: &Config, jail: &Jail, complaints: &mut Vec<String>) {
     let known = config.sections.get(&*format!("{KNOWN}{}", jail.name));
     for (name, entry) in config.options_of(&jail.name).into_iter().flatten() {
-        if !is_written(entry) || entry.value.as_str() != Some("") {
+        if entry.source.is_none() || entry.value.as_str() != Some("") {
             continue;
         }
         let earlier = known.and_then(|known| known.get(name)).or_else(|| config.defaults.get(name)).cloned();

@@ -1,17 +1,24 @@
 //! `<tag>` substitution among the options of a filter or an action (COMPAT §2.4); the server uses it too.
 
-use super::options::OptionMap;
 use crate::value::{Exception, Value};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// How often one tag may be replaced within one value before it counts as recursive.
 pub const MAX_TAG_REPLACE_COUNT: i64 = 25;
 
-/// How long a value may become by replacement. Tags that contain each other several times grow exponentially;
-/// upstream takes all memory.
+/// How long a value may become by replacement, tags that were in it included. Tags that contain each other several
+/// times grow exponentially; upstream takes all memory.
 pub(super) const MAX_VALUE: usize = 4 << 20;
+
+/// Room for most values.
+const ROOM: usize = 1024;
+
+/// Texts of options by name; an option without valid value counts as absent.
+pub type Texts<'a> = indexmap::IndexMap<&'a str, Option<Cow<'a, str>>, foldhash::fast::RandomState>;
+
+/// Asked for the text of a tag that no option has.
+pub type Lookup<'a, E> = dyn FnMut(&str) -> Result<Option<String>, E> + 'a;
 
 /// The first `<name>` at or after byte `from` (a name has no space and no angle bracket): its range
 /// including the brackets.
@@ -29,127 +36,147 @@ pub fn find_tag(text: &str, from: usize) -> Option<Range<usize>> {
     }
 }
 
-/// Upstream's `substituteRecursiveTags`: resolves tags within all values by the other values.
+fn count_tags(text: &str) -> usize {
+    std::iter::successors(find_tag(text, 0), |found| find_tag(text, found.end)).count()
+}
+
+/// Upstream's `substituteRecursiveTags`: resolves tags within all texts by the other texts. Returns those that
+/// changed, by index.
 ///
 /// Options named in `ignore` are neither changed nor used. With `conditional` (e.g. `family=inet6`) the
-/// option `x?family=inet6` is preferred for `<x>`. A tag that no option has is asked of `lookup`; if that
-/// knows none either, the tag stays. A self reference is a `ValueError`.
-pub fn substitute_recursive_tags<E: From<Exception>>(
-    mut tags: OptionMap,
+/// option `x?family=inet6` is preferred for `<x>`. A tag that neither an option nor `lookup` knows stays.
+/// A self reference is a `ValueError`.
+pub fn resolve<E: From<Exception>>(
+    mut texts: Texts,
     conditional: &str,
-    ignore: &HashSet<String>,
-    lookup: &mut dyn FnMut(&str) -> Result<Option<String>, E>,
-) -> Result<OptionMap, E> {
-    let mut counts: HashMap<usize, OptionMap> = HashMap::new();
-    let mut done = vec![false; tags.len()];
-    loop {
-        let mut again = false;
-        for index in 0..tags.len() {
-            let (name, value) = tags.get_index(index).expect("index below the length");
-            if done[index] || ignore.contains(name) {
+    ignore: &[&str],
+    lookup: &mut Lookup<E>,
+) -> Result<Vec<(usize, String)>, E> {
+    let has_tags = |text: &Option<Cow<str>>| text.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
+    let open = texts.iter().enumerate().filter(|(_, (name, text))| has_tags(text) && !ignore.contains(name));
+    // The options that may change, and how often each tag was replaced in them.
+    let mut open: Vec<(usize, Counts)> = open.map(|(index, _)| (index, Counts::new())).collect();
+    let mut changed = vec![false; texts.len()];
+    let (mut out, mut log) = (String::with_capacity(ROOM), Vec::with_capacity(ROOM));
+    while !open.is_empty() {
+        for (index, counts) in std::mem::take(&mut open) {
+            let (name, text) = texts.get_index(index).expect("it was one of them");
+            out.clear();
+            log.clear();
+            let (log, out) = (&mut log, &mut out);
+            let mut pass = Pass { name, texts: &texts, conditional, ignore, counts, log, unknown: 0, out };
+            pass.replace(text.as_deref().unwrap_or_default(), lookup)?;
+            if pass.log.is_empty() {
+                // Nor will it change when others have.
                 continue;
             }
-            let original = match value {
-                Value::Str(text) => Cow::Borrowed(text.as_str()),
-                other => Cow::Owned(other.to_text()),
-            };
-            if find_tag(&original, 0).is_none() {
-                done[index] = !original.contains('<');
-                continue;
+            let Pass { counts, unknown, .. } = pass;
+            // A tag that came up of parts was not seen: it is counted together with those of the next round.
+            if count_tags(out) > unknown {
+                open.push((index, counts));
             }
-            let original = original.into_owned();
-            let mut pass = Pass {
-                name: name.clone(),
-                tags: &tags,
-                conditional,
-                ignore,
-                counts: counts.get(&index).cloned().unwrap_or_default(),
-            };
-            let replaced = pass.replace(original.clone(), lookup)?;
-            let used = pass.counts;
-            done[index] = !replaced.contains('<');
-            if replaced == original {
-                continue;
-            }
-            // A new tag may have come up: counted together with those of the next round.
-            if find_tag(&replaced, 0).is_some() {
-                counts.insert(index, used);
-                again = true;
-            }
-            tags[index] = Value::Str(replaced);
-        }
-        if !again {
-            return Ok(tags);
+            changed[index] = true;
+            texts[index] = Some(Cow::Owned(out.clone()));
         }
     }
+    let texts = texts.into_values().enumerate().filter(|(index, _)| changed[*index]);
+    Ok(texts.map(|(index, text)| (index, text.unwrap_or_default().into_owned())).collect())
 }
 
-/// The replacement of tags within one value.
+/// How often each tag was replaced in a value, in order of the first time.
+type Counts = Vec<(String, i64)>;
+
+/// One replacement of the tags within one value.
+///
+/// Upstream replaces a tag everywhere in the value at once when it comes to it, and counts that as one. Here the
+/// text is gone through only once: a later occurrence counts only if it came up after that.
 struct Pass<'a> {
-    name: String,
-    tags: &'a OptionMap,
+    name: &'a str,
+    texts: &'a Texts<'a>,
     conditional: &'a str,
-    ignore: &'a HashSet<String>,
-    /// How often each tag was replaced in this value.
-    counts: OptionMap,
+    ignore: &'a [&'a str],
+    counts: Counts,
+    /// The tags replaced, as indexes of `counts`; the length is the time.
+    log: &'a mut Vec<usize>,
+    /// How many tags stay because nobody has a text for them.
+    unknown: usize,
+    out: &'a mut String,
 }
 
-impl Pass<'_> {
-    fn replace<E: From<Exception>>(
-        &mut self,
-        mut value: String,
-        lookup: &mut dyn FnMut(&str) -> Result<Option<String>, E>,
-    ) -> Result<String, E> {
-        let mut next = find_tag(&value, 0);
-        while let Some(found) = next {
-            let tag = value[found.start + 1..found.end - 1].to_owned();
-            if self.ignore.contains(&tag) {
-                next = find_tag(&value, found.end);
+/// A text that is gone through: the value, or within it the text for a tag.
+struct Part<'a> {
+    text: Cow<'a, str>,
+    /// How far it was gone through.
+    at: usize,
+    /// When it would have come up in upstream's value.
+    since: usize,
+}
+
+impl<'a> Pass<'a> {
+    fn replace<E: From<Exception>>(&mut self, value: &'a str, lookup: &mut Lookup<E>) -> Result<(), E> {
+        let mut parts = Vec::with_capacity(8);
+        parts.push(Part { text: Cow::Borrowed(value), at: 0, since: 0 });
+        let mut replaced = 0;
+        while let Some(part) = parts.last_mut() {
+            let Some(found) = find_tag(&part.text, part.at) else {
+                self.out.push_str(&part.text[part.at..]);
+                parts.pop();
                 continue;
-            }
-            let count = self.count(&tag);
-            if tag == self.name || count.unwrap_or(1) > MAX_TAG_REPLACE_COUNT {
-                return Err(self.recursion(&tag, &value).into());
-            }
-            let replacement = match self.option(&tag) {
-                Some(text) => text.into_owned(),
-                None => match lookup(&tag)? {
-                    Some(text) => text,
-                    None => {
-                        next = find_tag(&value, found.end);
-                        continue;
-                    }
-                },
             };
-            let (replaced, at) = replace_all(&value, found, &replacement);
-            value = replaced;
-            if value.len() > MAX_VALUE {
+            let tag = &part.text[found.start + 1..found.end - 1];
+            let counted = self.counts.iter().position(|(counted, _)| counted == tag);
+            let earlier = self.log[part.since..].iter().position(|index| Some(*index) == counted);
+            let too_often = counted.is_some_and(|index| self.counts[index].1 > MAX_TAG_REPLACE_COUNT);
+            if earlier.is_none() && (tag == self.name || too_often) && !self.ignore.contains(&tag) {
+                return Err(self.recursion(&tag.to_owned(), parts, lookup)?.into());
+            }
+            let Some(text) = self.text(tag, lookup)? else {
+                self.out.push_str(&part.text[part.at..found.end]);
+                part.at = found.end;
+                self.unknown += 1;
+                continue;
+            };
+            let since = match earlier {
+                Some(time) => part.since + time + 1,
+                None => self.count(counted, tag),
+            };
+            self.out.push_str(&part.text[part.at..found.start]);
+            part.at = found.end;
+            replaced += found.len();
+            if self.out.len() + text.len() + replaced > MAX_VALUE {
                 return Err(self.growth().into());
             }
-            self.counts.insert(tag, Value::Int(count.unwrap_or(0) + 1));
-            next = find_tag(&value, at);
+            parts.push(Part { text, at: 0, since });
         }
-        Ok(value)
+        Ok(())
     }
 
-    fn count(&self, tag: &str) -> Option<i64> {
-        match self.counts.get(tag) {
-            Some(Value::Int(count)) => Some(*count),
-            _ => None,
-        }
+    /// Counts a tag; the time after that.
+    fn count(&mut self, counted: Option<usize>, tag: &str) -> usize {
+        let index = counted.unwrap_or_else(|| {
+            self.counts.push((tag.to_owned(), 0));
+            self.counts.len() - 1
+        });
+        self.counts[index].1 += 1;
+        self.log.push(index);
+        self.log.len()
     }
 
-    /// The value of an option, the conditional one first. `None` values count as absent.
-    fn option(&self, tag: &str) -> Option<Cow<'_, str>> {
-        let given = |name: &str| self.tags.get(name).filter(|value| **value != Value::None);
+    /// The text for a tag: that of an option, the conditional one first, or else what `lookup` knows.
+    fn text<E>(&self, tag: &str, lookup: &mut Lookup<E>) -> Result<Option<Cow<'a, str>>, E> {
+        if self.ignore.contains(&tag) {
+            return Ok(None);
+        }
+        let texts = self.texts;
+        let given = |name: &str| texts.get(name)?.as_deref();
         let conditional = match self.conditional {
             "" => None,
             condition => given(&format!("{tag}?{condition}")),
         };
-        conditional.or_else(|| given(tag)).map(|value| match value {
-            Value::Str(text) => Cow::Borrowed(text.as_str()),
-            other => Cow::Owned(other.to_text()),
-        })
+        match conditional.or_else(|| given(tag)) {
+            Some(text) => Ok(Some(Cow::Borrowed(text))),
+            None => Ok(lookup(tag)?.map(Cow::Owned)),
+        }
     }
 
     fn growth(&self) -> Exception {
@@ -157,9 +184,18 @@ impl Pass<'_> {
         Exception::builtin("ValueError", text)
     }
 
-    fn recursion(&self, tag: &str, value: &str) -> Exception {
-        let counts = self.counts.iter().map(|(tag, count)| (Value::str(tag), count.clone())).collect();
-        Exception::builtin(
+    fn recursion<E>(&self, tag: &str, parts: Vec<Part>, lookup: &mut Lookup<E>) -> Result<Exception, E> {
+        let mut value = self.out.clone();
+        for part in parts.iter().rev() {
+            let mut rest = part.text[part.at..].to_owned();
+            for index in &self.log[part.since..] {
+                let tag = &self.counts[*index].0;
+                rest = rest.replace(&format!("<{tag}>"), &self.text(tag, lookup)?.unwrap_or_default());
+            }
+            value.push_str(&rest);
+        }
+        let counts = self.counts.iter().map(|(tag, count)| (Value::str(tag), Value::Int(*count))).collect();
+        Ok(Exception::builtin(
             "ValueError",
             format!(
                 "properties contain self referencing definitions and cannot be resolved, \
@@ -167,29 +203,8 @@ impl Pass<'_> {
                 self.name,
                 Value::Dict(counts),
             ),
-        )
+        ))
     }
-}
-
-/// Replaces every occurrence of the tag found; also returns where the search continues. That is, as upstream, at
-/// the tag's character index, whatever was replaced before it (where only a replacement can have put the tag).
-fn replace_all(value: &str, found: Range<usize>, replacement: &str) -> (String, usize) {
-    let tag = &value.as_bytes()[found.clone()];
-    let mut out = String::with_capacity(value.len() + replacement.len());
-    let mut copied = 0;
-    for at in memchr::memmem::find_iter(value.as_bytes(), tag) {
-        out.push_str(&value[copied..at]);
-        out.push_str(replacement);
-        copied = at + tag.len();
-    }
-    out.push_str(&value[copied..]);
-    let before = &value[..found.start];
-    if out.starts_with(before) {
-        return (out, found.start);
-    }
-    let index = before.chars().count();
-    let at = out.char_indices().nth(index).map_or(out.len(), |(at, _)| at);
-    (out, at)
 }
 
 #[cfg(test)]
@@ -197,11 +212,12 @@ mod tests {
     use super::*;
 
     fn substitute(pairs: &[(&str, &str)], ignore: &[&str], conditional: &str) -> Result<Vec<String>, String> {
-        let tags = pairs.iter().map(|(name, value)| (name.to_string(), Value::str(*value))).collect();
-        let ignore = ignore.iter().map(|name| name.to_string()).collect();
+        let texts = pairs.iter().map(|(name, text)| (*name, Some(Cow::Borrowed(*text)))).collect();
         let mut none = |_: &str| Ok::<_, Exception>(None);
-        let result = substitute_recursive_tags(tags, conditional, &ignore, &mut none);
-        result.map(|tags| tags.values().map(Value::to_text).collect()).map_err(|error| error.message())
+        let changed = resolve(texts, conditional, ignore, &mut none).map_err(|error| error.message())?;
+        let mut texts: Vec<String> = pairs.iter().map(|(_, text)| text.to_string()).collect();
+        changed.into_iter().for_each(|(index, text)| texts[index] = text);
+        Ok(texts)
     }
 
     #[test]

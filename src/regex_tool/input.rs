@@ -13,6 +13,7 @@ use super::Exit;
 use super::regexes::short;
 use super::tester::Tester;
 use crate::clock;
+use crate::config::options::texts;
 use crate::config::split::extract_options;
 use crate::filter::Dated;
 use crate::filter::decode::{self, Encoding};
@@ -107,8 +108,7 @@ fn open_journal(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
     tester.say("Use         systemd journal");
     tester.say(&format!("Use         encoding : {}", tester.options.encoding));
     let (_, options) = extract_options(log).map_err(|e| Exit::raised(e.to_string()))?;
-    let options: Vec<(String, String)> =
-        options.iter().map(|(name, value)| (name.clone(), value.to_text())).collect();
+    let options: Vec<(String, String)> = texts(&options).collect();
     tester.without_date_pattern();
     let mut sources = Sources::new().map_err(|e| Exit::raised(e.to_string()))?;
     let raised = |e: source::Error| Exit::raised(e.to_string());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Exit;
 use super::tester::{Regex, Tester};
+use crate::config::options::dict;
 use crate::config::split::extract_options;
 use crate::config::{Configurator, Error, FilterPlace, Message, OptionMap, Reporter, Single};
 use crate::level;
@@ -139,7 +140,7 @@ impl Tester<'_> {
         if !options.is_empty() {
             self.say(&format!("Use jail/flt options : {}", dict(options)));
         }
-        options.insert("backend".to_owned(), Value::str(self.backend));
+        options.insert("backend".into(), self.backend.into());
         let read = self.with_config(None, |config, reporter| config.jail(name, options, reporter));
         match read {
             Ok(Some(single)) => Ok(single),
@@ -284,10 +285,6 @@ fn looks_like_name(value: &str) -> bool {
         let bracketed = rest.starts_with('[') && (rest.contains("]\n") || rest.ends_with(']'));
         named && (rest.is_empty() || rest.starts_with('\n') || bracketed)
     })
-}
-
-fn dict(options: &OptionMap) -> Value {
-    Value::Dict(options.iter().map(|(key, value)| (Value::str(&**key), value.clone())).collect())
 }
 
 /// At most 53 characters.

@@ -3,6 +3,8 @@
 use super::args::Args;
 use super::{Reply, failure, unknown_jail};
 use crate::action::JailActions;
+use crate::config::options::{dict, texts};
+use crate::config::split::extract_options;
 use crate::date::{DateDetector, LocalZone, Years};
 use crate::filter::Filter;
 use crate::jail::Jail;
@@ -105,12 +107,10 @@ impl Engine {
 
     /// Chooses the backend and says so.
     fn set_backend(&mut self, id: JailId, name: &str, text: &str) -> Result<Kind, Exception> {
-        let (backend, options) = crate::config::split::extract_options(text)
-            .map_err(|error| Exception::builtin("ValueError", error.to_string()))?;
+        let (backend, options) =
+            extract_options(text).map_err(|error| Exception::builtin("ValueError", error.to_string()))?;
         let backend = backend.to_lowercase();
-        let shown: Vec<(Value, Value)> =
-            options.iter().map(|(key, value)| (Value::str(&**key), value.clone())).collect();
-        let shown = Value::Dict(shown);
+        let shown = dict(&options);
         let (kind, uses) = match backend.as_str() {
             "auto" | "pyinotify" => (Kind::Files(Backend::Inotify), "pyinotify"),
             "polling" => (Kind::Files(Backend::Polling), "poller"),
@@ -127,8 +127,7 @@ impl Engine {
         };
         log(level::INFO, &format!("Jail '{name}' uses {uses} {shown}"));
         if let Kind::Entries(source) = kind {
-            let options: Vec<(String, String)> =
-                options.iter().map(|(key, value)| (key.clone(), value.to_text())).collect();
+            let options: Vec<(String, String)> = texts(&options).collect();
             let stored = self.stored_time(name, source);
             self.sources.add_entries(id, source, &options, stored.as_ref()).map_err(|error| {
                 log(

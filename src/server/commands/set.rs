@@ -408,10 +408,11 @@ fn ignore_cache(value: &Value) -> Result<Option<Cache>, Exception> {
     if options.is_empty() {
         return Ok(None);
     }
-    let key = options.get("key").map(Value::to_text).ok_or_else(|| Exception::builtin("KeyError", "key"))?;
-    let count = options.get("max-count").map_or(Ok(100), int_of)?;
-    let time = options.get("max-time").map_or(Ok(Number::Int(300)), seconds)?;
-    Ok(Some(Cache::new(key, count.max(1) as usize, time.as_f64())))
+    let given = |name: &str| options.get(name).map(Value::from);
+    let key = given("key").ok_or_else(|| Exception::builtin("KeyError", "key"))?;
+    let count = given("max-count").map_or(Ok(100), |count| int_of(&count))?;
+    let time = given("max-time").map_or(Ok(Number::Int(300)), |time| seconds(&time))?;
+    Ok(Some(Cache::new(key.to_text(), count.max(1) as usize, time.as_f64())))
 }
 
 fn pattern_exception(error: &PatternError) -> Exception {

@@ -89,9 +89,7 @@ const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 /// Takes `NAME[key=value,…]` apart.
 pub(super) fn split_options(value: &str) -> (String, HashMap<String, String>) {
     match crate::config::split::extract_options(value) {
-        Ok((name, options)) => {
-            (name, options.into_iter().map(|(key, value)| (key, value.to_text())).collect())
-        }
+        Ok((name, options)) => (name, crate::config::options::texts(&options).collect()),
         Err(_) => (value.to_owned(), HashMap::new()),
     }
 }
