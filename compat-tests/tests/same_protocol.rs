@@ -1,8 +1,8 @@
 //! The control protocol in bytes: the same replies to the same requests, in any pickle protocol, split and merged.
 use compat_tests::{Output, Sandbox, Server, Side, Version};
 
-/// What a client that knows only bytes sees of the server.
-fn conversation(side: Side) -> String {
+/// What a client that knows only bytes sees of the server: what `script` prints.
+fn conversation(side: Side, script: &str) -> String {
     let sandbox = Sandbox::empty();
     let log = sandbox.file("app.log", "");
     sandbox.config("filter.d/app.conf", "[Definition]\nfailregex = refused <HOST>$\n");
@@ -10,12 +10,14 @@ fn conversation(side: Side) -> String {
     sandbox.config(
         "jail.local",
         &format!(
-            "[app]\nenabled = true\nbackend = polling\nfilter = app\nlogpath = {}\naction = act\n",
-            log.display()
+            "[DEFAULT]\nenabled = true\nbackend = polling\nfilter = app\nlogpath = {}\n[app]\naction = act\n\
+             {}",
+            log.display(),
+            if script == CROWD { "[plain]\naction =\n" } else { "" }
         ),
     );
     let server = Server::start(side, &sandbox);
-    let mut client = Version::BASELINE.python(include_str!("same_protocol/talk.py"));
+    let mut client = Version::BASELINE.python(script);
     let output = Output::of(client.arg(sandbox.socket()));
     server.stop();
     assert_eq!(output.code, 0, "{output:?}");
@@ -23,13 +25,25 @@ fn conversation(side: Side) -> String {
     output.stdout.replace(&sandbox.folder().display().to_string(), "DIR")
 }
 
-#[test]
-fn bytes_are_the_same() {
-    let [theirs, ours] = Side::BOTH.map(conversation);
+fn same(script: &str) {
+    let [theirs, ours] = Side::BOTH.map(|side| conversation(side, script));
     let pairs = theirs.lines().zip(ours.lines());
     let different = pairs.filter(|(theirs, ours)| theirs != ours);
     let different: Vec<String> =
         different.map(|(theirs, ours)| format!("theirs {theirs}\nours   {ours}")).collect();
     assert!(different.is_empty(), "{}", different.join("\n"));
     assert_eq!(theirs.lines().count(), ours.lines().count());
+}
+
+const TALK: &str = include_str!("same_protocol/talk.py");
+const CROWD: &str = include_str!("same_protocol/crowd.py");
+
+#[test]
+fn bytes_are_the_same() {
+    same(TALK);
+}
+
+#[test]
+fn many_slow_and_greedy_clients_get_the_same() {
+    same(CROWD);
 }

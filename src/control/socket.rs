@@ -14,6 +14,8 @@ use crate::value::Value;
 
 /// Replies that a client does not fetch are kept up to this many bytes; then it is disconnected.
 const UNSENT_LIMIT: usize = 256 << 20;
+/// Nothing more is read from a client that leaves so many bytes of replies lying.
+const UNSENT_PAUSE: usize = 8 << 20;
 /// At most this much is read from one connection before the others get their turn.
 const READ_TURN: usize = 1 << 20;
 /// Nothing more is read from a client that has so many requests unanswered.
@@ -243,7 +245,8 @@ impl Connection {
 
     /// Whether requests are to be read.
     pub fn wants_read(&self) -> bool {
-        !self.closing && self.pending < PENDING_LIMIT
+        let unsent = self.unsent.len() - self.sent;
+        !self.closing && self.pending < PENDING_LIMIT && unsent < UNSENT_PAUSE
     }
 
     /// Whether replies wait for the socket to become writable.
@@ -401,5 +404,30 @@ mod tests {
         assert_eq!(connection.read_ready(), Ok(vec![]));
         connection.send(&"pong".into()).unwrap();
         assert_eq!(connection.read_ready().map(|requests| requests.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_client_that_never_reads_is_made_to_wait() {
+        let folder = Folder::new("deaf");
+        let path = folder.socket();
+        let listener = Listener::bind(&path, false).unwrap();
+        let (mut client, mut connection) = pair(&listener, &path);
+        let reply = Value::str("x".repeat(1 << 20));
+        let mut answered = 0;
+        while connection.wants_read() {
+            client.write_all(&message(&["ping"])).unwrap();
+            assert_eq!(connection.read_ready().map(|requests| requests.len()), Ok(1));
+            connection.send(&reply).unwrap();
+            answered += 1;
+        }
+        assert!((8..20).contains(&answered), "{answered}");
+        let reader = std::thread::spawn(move || std::io::copy(&mut client, &mut std::io::sink()).unwrap());
+        while connection.wants_write() {
+            connection.write_ready().unwrap();
+            std::thread::yield_now();
+        }
+        assert!(connection.wants_read());
+        drop(connection);
+        assert!(reader.join().unwrap() > 8 << 20);
     }
 }
