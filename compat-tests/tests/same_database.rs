@@ -1,7 +1,7 @@
 //! The database that a server leaves behind holds the same, whoever wrote it, from whichever version it started.
 use std::path::Path;
 
-use compat_tests::{Output, Sandbox, Server, Side, Version, Witness, flood, wait};
+use compat_tests::{Output, Sandbox, Server, Side, Version, Witness, flood};
 
 /// Prints a database as text: its tables with their columns and keys, and what is in them. Times become TIME when
 /// they are of these days, and digests of dated lines HASH, so that two runs compare.
@@ -102,41 +102,6 @@ fn old_versions() {
         assert!(theirs == ours, "{version}\n--- theirs\n{theirs:?}\n--- ours\n{ours:?}");
         assert_eq!(ours.1, 1, "the old file is kept");
     }
-}
-
-/// The original raises at the first locked write and forgets that ban (docs/differences.md); ours bans all the
-/// same and writes later, on a full disk as well.
-#[test]
-fn writing_later() {
-    let sandbox = Sandbox::genuine(Version::BASELINE);
-    sandbox.config("jail.local", &jail(&sandbox, "bantime = 1h"));
-    let witness = Witness::new(&sandbox);
-    let server = Server::start(Side::Ours, &sandbox);
-    let mut holder = std::process::Command::new("/usr/bin/python3")
-        .args([
-            "-c",
-            "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('begin exclusive'); sys.stdin.read()",
-        ])
-        .arg(sandbox.database())
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .expect("python3 is there");
-    let locked = || {
-        let mut python = std::process::Command::new("/usr/bin/python3");
-        let probe =
-            "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('select * from bips')";
-        let output = Output::of(python.args(["-c", probe]).arg(sandbox.database()));
-        (output.code != 0).then_some(())
-    };
-    wait::until(wait::PATIENCE, locked).expect("the database gets locked");
-    sandbox.append("kern.log", &flood::lines("192.0.2.1", 2));
-    witness.wait("ban 192.0.2.1", 1);
-    server.wait_log("Error writing persistent database");
-    drop(holder.stdin.take());
-    holder.wait().expect("it is ours");
-    wait::until(wait::PATIENCE, || dump(&sandbox.database()).contains("bips '192.0.2.1'").then_some(()))
-        .expect("the ban is written once that is possible");
-    server.stop();
 }
 
 #[test]
