@@ -78,8 +78,6 @@ fn run(program: Command, folder: &Path, side: &str) -> Run {
     let texts = texts.map(|entry| fs::read_to_string(entry.path()).expect("values are UTF-8"));
     let mut notes: Vec<String> = texts.flat_map(|text| split_notes(&text)).collect();
     notes.sort();
-    // How often is the commands' business.
-    notes.dedup();
     Run { commands, notes }
 }
 
