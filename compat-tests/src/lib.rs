@@ -12,6 +12,7 @@
 //! - [`normalise`] — log lines and listings without what differs from run to run
 //! - [`journald`] — a private journal
 //! - [`flood`] — log lines of hosts that misbehave, dated now
+//! - [`journal`] — journal files with given entries
 //! - [`samples`] — upstream's sample logs with their filters
 //! - [`regex_tool`] — output of fail2ban-regex without what differs from run to run
 //! - [`fuzz`] — generated input: seed and time budget
@@ -20,6 +21,7 @@
 pub mod clients;
 pub mod flood;
 pub mod fuzz;
+pub mod journal;
 pub mod journald;
 pub mod namespace;
 pub mod normalise;

@@ -22,6 +22,9 @@ for name in sorted(names):
 print(json.dumps(answers))
 "#;
 
+/// Name of the codec; text of each byte if it is for text.
+type Codec = (String, Option<Vec<String>>);
+
 /// Encodings of several bytes a character, of EBCDIC's family, and what is no encoding of text.
 const UNKNOWN: &[&str] = &[
     "base64",
@@ -78,7 +81,7 @@ const UNKNOWN: &[&str] = &[
 fn every_name_and_every_byte() {
     let output = Version::BASELINE.python(ORACLE).output().expect("/usr/bin/python3 runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    let answers: HashMap<String, Option<(String, Option<Vec<String>>)>> =
+    let answers: HashMap<String, Option<Codec>> =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
     assert!(answers.len() > 500, "{} names", answers.len());
     let mut compared = 0;

@@ -1,6 +1,7 @@
 //! fail2ban-regex: the same arguments give the same output (but for the time it took) and exit status; and on every
 //! sample log of the original packages, with every set of filter options, the same failures line by line.
 
+use compat_tests::journal::{self, Entry};
 use compat_tests::samples::{self, Sample};
 use compat_tests::{Output, Sandbox, Side, Version, regex_tool};
 
@@ -144,25 +145,106 @@ fn encodings_and_line_ends() {
     }
 }
 
+/// Entries with all that may be missing, doubled or odd in one.
+fn odd_entries() -> Vec<Entry> {
+    const START: u64 = 1_700_000_000_000_000;
+    let at = |n: u64| Entry::at(START + n * 1_234_567).with("_HOSTNAME", "host");
+    let sshd = |n: u64| {
+        let entry = at(n).with("_SYSTEMD_UNIT", "sshd.service").with("_COMM", "sshd").with("_PID", "77");
+        entry.with("SYSLOG_IDENTIFIER", "sshd")
+    };
+    let failed = |n: u64| format!("Failed password for root from 192.0.2.{n} port 22 ssh2");
+    let monotonic = "_SOURCE_MONOTONIC_TIMESTAMP";
+    vec![
+        sshd(1).with("MESSAGE", failed(1)),
+        sshd(2).with("MESSAGE", failed(2)).with("_SOURCE_REALTIME_TIMESTAMP", (START + 77).to_string()),
+        sshd(3).with("MESSAGE", failed(3)),
+        sshd(4).with("MESSAGE", failed(4)).with("SYSLOG_PID", "abc"),
+        Entry::at(START + 5_000_000).with("_COMM", "sshd").with("MESSAGE", failed(5)),
+        Entry::at(START + 6_000_000).with("_PID", "6").with("MESSAGE", failed(6)),
+        Entry::at(START + 7_000_000).with("MESSAGE", failed(7)),
+        at(8).with("SYSLOG_IDENTIFIER", "kernel").with("MESSAGE", failed(8)).with(monotonic, "12345678"),
+        at(9).with("SYSLOG_IDENTIFIER", "kernel").with("_TRANSPORT", "kernel").with("MESSAGE", failed(9)),
+        sshd(10),
+        sshd(11).with("MESSAGE", ""),
+        sshd(12).with("MESSAGE", format!("{}\n{}", failed(12), failed(13))),
+        sshd(14).with("MESSAGE", [failed(14).as_bytes(), b" \xff\xfe\x1b[0m\0\xe2\x82"].concat()),
+        sshd(15).with("MESSAGE", format!("\n \t{}\r\n\n", failed(15))),
+        at(19).with("SYSLOG_IDENTIFIER", [b's', 0xff]).with("_PID", "x").with("MESSAGE", failed(19)),
+        at(20).with("SYSLOG_IDENTIFIER", "").with("SYSLOG_PID", "").with("MESSAGE", failed(20)),
+        sshd(16).with("MESSAGE", failed(16)).with("MESSAGE", failed(17)),
+        sshd(21).with("MESSAGE", format!("#{}", failed(21))),
+        sshd(22).with("MESSAGE", format!("{} {}", failed(22), "x".repeat(70_000))),
+    ]
+}
+
+#[test]
+fn journals() {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let file = sandbox.path("journal/system.journal");
+    journal::write(&file, &odd_entries());
+    let conf = sandbox.configuration();
+    let conf = conf.to_str().expect("a temporary folder's name is text");
+    let log = format!("systemd-journal[journalfiles={}]", file.display());
+    let folder = format!("systemd-journal[journalpath=\"{}\"]", file.with_file_name("").display());
+    let mut runs = Vec::new();
+    for output in [
+        &["-o", "row"][..],
+        &["-o", "msg"],
+        &["-i", "-o", "<time> <fid> <msg>"],
+        &["-v", "--print-all-matched", "--print-all-missed"],
+    ] {
+        for regex in ["sshd", "sshd[mode=aggressive]", "<HOST>", "filter.d/sshd.conf[logtype=file]"] {
+            runs.push([&["-c", conf, &log, regex][..], output].concat());
+        }
+    }
+    runs.push(vec!["-c", conf, &folder, "sshd"]);
+    for words in [
+        "",
+        "_COMM=sshd",
+        "_COMM=sshd + SYSLOG_IDENTIFIER=kernel",
+        "_COMM=sshd _PID=77 _PID=78",
+        "_COMM=none",
+        "'_COMM=sshd'",
+    ] {
+        runs.push(vec!["-c", conf, &log, "sshd", "-m", words, "-o", "msg"]);
+        runs.push(vec!["-c", conf, &log, "<HOST>", "-m", words, "--print-all-matched"]);
+    }
+    for option in [&["-d", "%Y"][..], &["-L", "2"], &["--TZ", "UTC+0300"]] {
+        runs.push([&["-c", conf, &log, "<HOST>", "-v", "--print-all-matched"][..], option].concat());
+    }
+    runs.push(vec!["-c", conf, &log, "<HOST>", "192.0.2.1 ", "--print-all-ignored"]);
+    same(&runs);
+}
+
 /// From INFO on. (What the original says at DEBUG and below is about its own doings.)
 #[test]
 fn log_messages() {
-    let sandbox = Sandbox::empty();
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    let conf = sandbox.configuration();
+    let conf = conf.to_str().expect("a temporary folder's name is text");
     let log = sandbox.file("invalid", "");
     std::fs::write(&log, b"from 192.0.2.1 \xff\nfrom 192.0.2.2 \xff\n").expect("the sandbox is writable");
     let log = log.to_str().expect("a temporary folder's name is text");
+    let journal = sandbox.path("journal/system.journal");
+    journal::write(&journal, &odd_entries()[..2]);
+    let journal = &format!("systemd-journal[journalfiles={}]", journal.display());
     for level in ["CRITICAL", "error", "WARNING", "notice", "info", "msg", "35", "chatty"] {
-        for verbose in ["--no-check-all", "-v", "-vv", "-vvv", "-vvvv"] {
-            let runs = Side::BOTH.map(|side| run(side, &[log, "from <HOST>", "-l", level, verbose]));
-            let [theirs, ours] = runs.map(|output| without_log_columns(&normal(&output)));
-            assert_eq!(theirs, ours, "-l {level} {verbose}");
+        for verbose in ["--no-check-all", "-vv", "-vvv", "-vvvv"] {
+            for (log, regex) in [(log, "from <HOST>"), (journal, "from <HOST>"), (journal, "sshd")] {
+                let args = [log, regex, "-c", conf, "-l", level, verbose];
+                let runs = Side::BOTH.map(|side| run(side, &args));
+                let [theirs, ours] = runs.map(|output| without_log_columns(&normal(&output)));
+                assert_eq!(theirs, ours, "{args:?}");
+            }
         }
     }
 }
 
 /// Log messages without their time, process and thread.
 fn without_log_columns(text: &str) -> String {
-    let line = |line: &str| match line.split_once("WARNI").or_else(|| line.split_once("INFO ")) {
+    let line = |line: &str| match ["WARNI", "INFO ", "NOTIC"].iter().find_map(|level| line.split_once(level))
+    {
         Some((columns, _)) if columns.starts_with([' ', '2']) && !columns.contains('|') => {
             let numbers = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_lowercase() || " +-:,".contains(c);
             columns.chars().filter(|&c| !numbers(c)).collect::<String>() + &line[columns.len()..]

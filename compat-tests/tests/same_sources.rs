@@ -1,12 +1,10 @@
 //! Where lines come from: real journal files, a real journald, the real logrotate, and (what the original
 //! does not have) packets that a real firewall logs.
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
+use compat_tests::journal::{self, Entry};
 use compat_tests::{Namespace, Output, Sandbox, Server, Side, journald, wait};
-
-const REMOTE: &str = "/lib/systemd/systemd-journal-remote";
 
 /// A jail that finds all that ends in an address, and never bans.
 fn jail(settings: &str) -> String {
@@ -31,36 +29,27 @@ fn wait_found(server: &Server, count: usize) -> Vec<String> {
 /// A journal file with `count` entries of several programs, two seconds apart, the last one second ago.
 fn journal_file(sandbox: &Sandbox, count: u64) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let mut export = Vec::new();
-    for n in 0..count {
+    let entry = |n: u64| {
         let time = (now - 2 * (count - n) + 1) * 1_000_000 + n * 1000;
-        let mut field = |text: &str| writeln!(export, "{text}").unwrap();
-        field(&format!("__REALTIME_TIMESTAMP={time}\n__MONOTONIC_TIMESTAMP={}", 5_000_000 + n));
-        field("_BOOT_ID=0123456789abcdef0123456789abcdef\n_MACHINE_ID=0123456789abcdef0123456789abcde0");
-        match n % 5 {
-            0 => field("_COMM=sshd\nSYSLOG_IDENTIFIER=sshd\n_SYSTEMD_UNIT=ssh.service\n_PID=77"),
-            1 => field(&format!(
-                "_COMM=sshd\n_SYSTEMD_UNIT=sshd.service\n_SOURCE_REALTIME_TIMESTAMP={}",
-                time - 55
-            )),
-            2 => field("SYSLOG_IDENTIFIER=kernel\n_TRANSPORT=kernel"),
-            3 => field("_COMM=sshd\n_SYSTEMD_UNIT=other.service"),
-            _ => field("_COMM=other\nSYSLOG_PID=abc"),
-        }
-        field("_HOSTNAME=host");
-        let message = format!("two\nlines from 192.0.2.{n}");
-        export.extend(b"MESSAGE\n");
-        export.extend((message.len() as u64).to_le_bytes());
-        export.extend(message.as_bytes());
-        export.extend(b"\n\n");
-    }
-    std::fs::create_dir_all(sandbox.path("journal")).unwrap();
-    let mut command = Command::new(REMOTE);
-    command.arg("-o").arg(sandbox.path("journal/system.journal")).args(["--split-mode=none", "-"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("systemd-journal-remote");
-    child.stdin.take().unwrap().write_all(&export).unwrap();
-    assert!(child.wait().unwrap().success());
+        let entry = Entry::at(time);
+        let entry = match n % 5 {
+            0 => entry
+                .with("_COMM", "sshd")
+                .with("SYSLOG_IDENTIFIER", "sshd")
+                .with("_SYSTEMD_UNIT", "ssh.service")
+                .with("_PID", "77"),
+            1 => entry
+                .with("_COMM", "sshd")
+                .with("_SYSTEMD_UNIT", "sshd.service")
+                .with("_SOURCE_REALTIME_TIMESTAMP", (time - 55).to_string()),
+            2 => entry.with("SYSLOG_IDENTIFIER", "kernel").with("_TRANSPORT", "kernel"),
+            3 => entry.with("_COMM", "sshd").with("_SYSTEMD_UNIT", "other.service"),
+            _ => entry.with("_COMM", "other").with("SYSLOG_PID", "abc"),
+        };
+        entry.with("_HOSTNAME", "host").with("MESSAGE", format!("two\nlines from 192.0.2.{n}"))
+    };
+    let entries: Vec<Entry> = (0..count).map(entry).collect();
+    journal::write(&sandbox.path("journal/system.journal"), &entries);
 }
 
 /// The row of table `logs`.

@@ -17,6 +17,7 @@ use crate::config::options::texts;
 use crate::config::split::extract_options;
 use crate::filter::Dated;
 use crate::filter::decode::{self, Encoding};
+use crate::level;
 use crate::source::{self, Event, JailId, LineEnd, Sources};
 use crate::value::Exception;
 
@@ -109,18 +110,20 @@ fn open_journal(tester: &mut Tester, log: &str) -> Result<Lines, Exit> {
     tester.say(&format!("Use         encoding : {}", tester.options.encoding));
     let (_, options) = extract_options(log).map_err(|e| Exit::raised(e.to_string()))?;
     let options: Vec<(String, String)> = texts(&options).collect();
+    let text = format!("  encoding: {}", tester.options.encoding);
+    tester.log(level::INFO, "fail2ban.filter", &text);
     tester.without_date_pattern();
     let mut sources = Sources::new().map_err(|e| Exit::raised(e.to_string()))?;
     let raised = |e: source::Error| Exit::raised(e.to_string());
     sources.add_entries(JAIL, "systemd", &options, None).map_err(raised)?;
     if let Some(words) = tester.journalmatch.clone().filter(|words| !words.is_empty()) {
         sources.add_journal_match(JAIL, &words).map_err(raised)?;
+        tester.source_messages(&mut sources, level::INFO);
         tester.say(&format!("Use    journal match : {}", words.join(" ")));
     }
     sources.start(JAIL, 0.0, clock::now(), &mut |_| None);
-    for message in sources.take_messages() {
-        tester.log(message.level, message.logger, &message.text);
-    }
+    // the notice that there is no journalmatch is for jails
+    tester.source_messages(&mut sources, level::WARNING);
     Ok(Box::new(Entries { sources, waiting: VecDeque::new() }))
 }
 

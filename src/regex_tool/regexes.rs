@@ -185,10 +185,15 @@ impl Tester<'_> {
         work: impl FnOnce(&mut Configurator, &mut Reporter) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let base = base.unwrap_or(&self.options.config);
-        let mut config = Configurator::new(base, Configurator::default_vendor_dir());
+        let vendor = Configurator::default_vendor_dir();
+        // what has been read is not read again
+        let common = base == self.options.config;
+        let known = self.configurator.take().filter(|_| common);
+        let mut config = known.unwrap_or_else(|| Configurator::new(base, vendor));
         let mut messages: Vec<Message> = Vec::new();
         let mut sink = |message| messages.push(message);
         let result = work(&mut config, &mut Reporter { level: self.log_level, sink: &mut sink });
+        self.configurator = Some(config).filter(|_| common);
         for message in messages {
             self.log(message.level, message.logger, &message.text);
         }

@@ -10,11 +10,19 @@ use super::profile::Profile;
 use super::{Exit, Out};
 use crate::address::Address;
 use crate::clock;
+use crate::config::Configurator;
 use crate::date::{DateDetector, LocalZone, Stamp, Years};
 use crate::filter::{Data, Filter, Id, MatchLine, Mode, Note, UseDns};
 use crate::level::{self, Level};
 use crate::server::resolver;
+use crate::source::Sources;
 use crate::value::Value;
+
+/// How messages of a jail begin, as there is none.
+const JAILLESS: &str = "[~jailless~] ";
+
+/// The logger of the date detector.
+const DATES: &str = "fail2ban.datedetector";
 
 /// One regex and what it matched.
 pub struct Regex {
@@ -81,6 +89,8 @@ pub struct Tester<'o> {
     datepattern_set: bool,
     timezone: Option<String>,
     names: HashMap<String, Vec<Address>>,
+    /// The reader of the configuration directory that the command line names, once it has read something.
+    pub configurator: Option<Configurator>,
 }
 
 impl<'o> Tester<'o> {
@@ -114,6 +124,7 @@ impl<'o> Tester<'o> {
             datepattern_set: false,
             timezone: None,
             names: HashMap::new(),
+            configurator: None,
             options,
         };
         tester.filter.detector = Some(tester.new_detector());
@@ -190,6 +201,14 @@ impl<'o> Tester<'o> {
         self.out.line(&line);
     }
 
+    /// Logs what the sources have to say, from a level on.
+    pub fn source_messages(&mut self, sources: &mut Sources, least: Level) {
+        for message in sources.take_messages().into_iter().filter(|message| message.level >= least) {
+            let prefix = if message.jail.is_some() { JAILLESS } else { "" };
+            self.log(message.level, message.logger, &format!("{prefix}{}", message.text));
+        }
+    }
+
     /// The first value counts: the command line's, else the filter's.
     pub fn set_max_lines(&mut self, lines: i64) -> Result<(), String> {
         if self.maxlines_set {
@@ -198,6 +217,7 @@ impl<'o> Tester<'o> {
         let valid = usize::try_from(lines).ok().filter(|lines| *lines > 0);
         self.filter.set_max_lines(valid.ok_or("maxlines must be integer greater than zero")?);
         self.maxlines_set = true;
+        self.log(level::INFO, "fail2ban.filter", &format!("  maxLines: {lines}"));
         self.say(&format!("Use         maxlines : {lines}"));
         Ok(())
     }
@@ -211,6 +231,9 @@ impl<'o> Tester<'o> {
         detector.set_default_tz(self.timezone.as_deref()).map_err(|e| e.to_string())?;
         detector.append_patterns(pattern).map_err(|e| e.to_string())?;
         let name = detector.pattern().1.to_owned();
+        for text in detector.take_messages() {
+            self.log(level::INFO, DATES, &text);
+        }
         self.filter.detector = Some(detector);
         self.datepattern_set = true;
         self.say(&format!("Use      datepattern : {pattern} : {name}"));
@@ -335,10 +358,10 @@ impl<'o> Tester<'o> {
         for note in notes {
             match note {
                 Note::Log { level, jail, text } => {
-                    let prefix = if jail { "[~jailless~] " } else { "" };
+                    let prefix = if jail { JAILLESS } else { "" };
                     self.log(level, "fail2ban.filter", &format!("{prefix}{text}"));
                 }
-                Note::Dates(text) => self.log(level::INFO, "fail2ban.datedetector", &text),
+                Note::Dates(text) => self.log(level::INFO, DATES, &text),
                 Note::Ignored(index) => {
                     ignored = true;
                     self.ignoreregex[index].hits += 1;
