@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 pub mod date;
 pub mod failures;
+pub mod file_name;
 pub mod filter;
 pub mod jail;
 pub mod level;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::client::cli::Program;
 use crate::client::console;
-use crate::{client, regex_tool, version};
+use crate::{client, file_name, regex_tool, version};
 
 const USAGE: &str = "\
 Usage: ferroban <PROGRAM> [ARGUMENTS]
@@ -21,7 +21,7 @@ Programs (also chosen by the name of the binary):
 
 /// Runs the program that `argv` asks for; its exit status.
 pub fn main(argv: Vec<OsString>) -> ExitCode {
-    let argv: Vec<String> = argv.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let argv: Vec<String> = argv.into_iter().map(|word| file_name::decode(&word)).collect();
     let called = argv.first().map_or("ferroban", String::as_str);
     let base = Path::new(called).file_name().and_then(|name| name.to_str()).unwrap_or(called).to_owned();
     if let Some(program) = base.strip_prefix("fail2ban-").filter(|name| NAMES.contains(name)) {

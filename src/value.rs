@@ -3,6 +3,7 @@
 //! Admins, scripts and monitoring read Python's `repr` of these values (COMPAT §2.9, trap 25), so
 //! `Display` writes exactly that.
 
+use crate::file_name;
 use std::{fmt, io};
 
 /// One Python object of the few kinds that the control protocol and the command stream use.
@@ -264,7 +265,7 @@ fn write_str_repr<W: fmt::Write>(out: &mut W, text: &str) -> fmt::Result {
             '\r' => out.write_str("\\r")?,
             c if c == quote => out.write_str(if quote == '"' { "\\\"" } else { "\\'" })?,
             c if is_printable(c) => out.write_char(c)?,
-            c => match c as u32 {
+            c => match file_name::surrogate(c).unwrap_or(c as u32) {
                 code @ 0..=0xff => write!(out, "\\x{code:02x}")?,
                 code @ 0x100..=0xffff => write!(out, "\\u{code:04x}")?,
                 code => write!(out, "\\U{code:08x}")?,

@@ -9,6 +9,9 @@ mod pair;
 use compat_tests::{Sandbox, Version};
 use corpus::Case;
 use pair::{Differences, in_parallel};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 #[test]
@@ -49,6 +52,72 @@ fn stock_trees() {
         }
     });
     differences.assert_none();
+}
+
+/// The genuine older trees with their own originals. What became different since (docs/differences.md) is left
+/// out: messages, jails without logs that are skipped, and in 1.0.2 a parameter over a conditional option.
+#[test]
+fn stock_trees_with_their_own_originals() {
+    let variants = [
+        ("as shipped", ""),
+        ("every jail", "[DEFAULT]\nenabled = true\n"),
+        ("every jail reads the journal", "[DEFAULT]\nenabled = true\nbackend = systemd\n"),
+    ];
+    let cases = [("1.0.2", "[pass2allow-ftp]\nenabled = false\n"), ("1.1.0", "")];
+    let cases = cases.into_iter().flat_map(|case| variants.map(|variant| (case, variant)));
+    let differences = Differences::default();
+    in_parallel(cases, |((version, without), (name, jails))| {
+        let sandbox = Sandbox::copy_of(&Version(version).configuration());
+        sandbox.config("jail.local", &format!("{jails}{without}"));
+        for option in ["-d", "--dp"] {
+            let name = format!("{version} {name}");
+            let options = [option.to_owned()];
+            differences.check_stream(&name, Version(version), &sandbox.configuration(), &options);
+        }
+    });
+    differences.assert_none();
+}
+
+/// Files and folders that the user may not read, or not look into.
+#[test]
+fn without_permission() {
+    let tree = [
+        ("fail2ban.conf", "[Definition]\n"),
+        ("jail.conf", "[DEFAULT]\nenabled = true\n[a]\nfilter = f\naction = x\nlogpath = @logs/*.log\n"),
+        ("jail.local", "[INCLUDES]\nbefore = before.conf\nafter = jail.d/z.conf\n[a]\nusedns = no\n"),
+        ("before.conf", "[DEFAULT]\nbantime = 7\n"),
+        ("jail.d/z.conf", "[a]\nmaxretry = 3\n"),
+        ("filter.d/f.conf", "[Definition]\nfailregex = ^<HOST>$\n"),
+        ("filter.d/f.local", "[Definition]\nignoreregex = ^z$\n"),
+        ("action.d/x.conf", "[Definition]\nactionban = x\n"),
+        ("logs/a.log", ""),
+    ];
+    let folders = [".", "jail.d", "filter.d", "action.d", "logs"];
+    let folders = folders.into_iter().flat_map(|name| [0, 0o111, 0o444].map(|mode| (name, mode)));
+    let cases: Vec<(&str, u32)> = tree.iter().map(|(name, _)| (*name, 0)).chain(folders).collect();
+    let differences = Differences::default();
+    in_parallel(cases, |(hidden, mode)| {
+        let parent = tempfile::tempdir().expect("/tmp is writable");
+        let folder = parent.path().join("etc");
+        for (name, text) in tree {
+            let path = folder.join(name);
+            make(path.parent().expect("it is below the folder"), 0o755, fs::create_dir_all);
+            make(&path, 0o644, |path| fs::write(path, text.replace('@', &format!("{}/", folder.display()))));
+        }
+        make(parent.path(), 0o755, |_| Ok(()));
+        make(&folder.join(hidden), mode, |_| Ok(()));
+        for option in ["-d", "-t"] {
+            let name = format!("{hidden} with mode {mode:o}");
+            differences.check_as_nobody(&name, &folder, &[option.to_owned()]);
+        }
+        make(&folder.join(hidden), 0o755, |_| Ok(()));
+    });
+    differences.assert_none();
+}
+
+fn make<'p>(path: &'p Path, mode: u32, how: impl FnOnce(&'p Path) -> io::Result<()>) {
+    let made = how(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode)));
+    made.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Every stock action in a jail of its own: as `banaction` of the stock shortcuts, and with typical parameters.

@@ -60,7 +60,7 @@ fn ours(options: &[String]) -> Output {
     let mut command = Side::Ours.client();
     command.args(options).env("FERROBAN_VENDOR_DIR", "/nonexistent");
     let output = Output::of(&mut command);
-    let log = normalise::log(&output.stderr, Path::new("\0"));
+    let log = normalise::log(&output.stderr, Path::new("/no/such/sandbox"));
     let added = |line: &&str| !line.ends_with("ERROR   Init of command line failed");
     let stderr = log.lines().filter(added).map(|line| format!("{line}\n")).collect();
     batch::without_depth(Output { stderr, ..output })

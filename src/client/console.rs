@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
+use crate::file_name;
 use crate::level::{self, Level};
 
 /// A line on stdout. When nobody reads it any more there is nobody to tell either.
@@ -73,7 +74,7 @@ impl Console {
         if level < self.level() {
             return;
         }
-        let line = format!("{}\n", self.format(level, logger, text));
+        let line = format!("{}\n", self.format(level, logger, &file_name::shown(text)));
         // Without stderr there is no place left for complaints.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }

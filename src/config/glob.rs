@@ -3,7 +3,7 @@
 //! The usual crates sort, and treat hidden files, `**` and unclosed brackets differently.
 
 use super::paths::{join, split};
-use std::path::Path;
+use crate::file_name::{decode, encode};
 
 /// Files that match the pattern (`*`, `?`, `[…]`), unsorted. Hidden files need a pattern that starts with
 /// a dot. A pattern without wildcards matches itself if that exists, even as a dangling link.
@@ -18,7 +18,7 @@ fn has_magic(pattern: &str) -> bool {
 fn find(pattern: &str, only_folders: bool) -> Vec<String> {
     let (folder, name) = split(pattern);
     if !has_magic(pattern) {
-        let exists = if name.is_empty() { Path::new(folder).is_dir() } else { is_there(pattern) };
+        let exists = if name.is_empty() { encode(folder).is_dir() } else { is_there(pattern) };
         return exists.then(|| pattern.to_owned()).into_iter().collect();
     }
     if folder.is_empty() {
@@ -30,7 +30,7 @@ fn find(pattern: &str, only_folders: bool) -> Vec<String> {
         let names = if has_magic(name) {
             entries(&folder, name, only_folders)
         } else if name.is_empty() {
-            Path::new(&folder).is_dir().then(String::new).into_iter().collect()
+            encode(&folder).is_dir().then(String::new).into_iter().collect()
         } else {
             is_there(&join(&folder, name)).then(|| name.to_owned()).into_iter().collect()
         };
@@ -40,17 +40,17 @@ fn find(pattern: &str, only_folders: bool) -> Vec<String> {
 }
 
 fn is_there(path: &str) -> bool {
-    Path::new(path).symlink_metadata().is_ok()
+    encode(path).symlink_metadata().is_ok()
 }
 
 /// Names in a folder that match a pattern without slashes.
 fn entries(folder: &str, pattern: &str, only_folders: bool) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(encode(folder)) else { return Vec::new() };
     let pattern: Vec<char> = pattern.chars().collect();
     entries
         .flatten()
         .filter(|entry| !only_folders || entry.path().is_dir())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .map(|entry| decode(&entry.file_name()))
         .filter(|name| pattern.first() == Some(&'.') || !name.starts_with('.'))
         .filter(|name| matches(&pattern, &name.chars().collect::<Vec<_>>()))
         .collect()

@@ -10,9 +10,9 @@ use super::options::{Mode, OptionMap, Spec, flag, int, read_options, text, text_
 use super::paths::{join, without_extension};
 use super::setting::Setting;
 use super::split::{extract_options, split_with_options, split_words};
+use crate::file_name;
 use crate::text::strip;
 use crate::value::Value;
-use std::path::Path;
 use std::rc::Rc;
 
 const LOGGER: &str = "fail2ban.jailreader";
@@ -237,7 +237,7 @@ impl Jail {
             let given = parameters.shift_remove("actname");
             let action = given.unwrap_or_else(|| without_extension(name).into());
             let path = library.locate(&join(&join(library.base(), "action.d"), name));
-            let path = path.to_string_lossy().into_owned();
+            let path = file_name::decode(path.as_os_str());
             return Ok(Step::Python(Value::List(vec![
                 "set".into(),
                 self.name.as_str().into(),
@@ -323,7 +323,7 @@ impl Jail {
             let (pattern, tail) = log_pattern(line);
             let mut files = glob(pattern);
             files.retain(|file| {
-                let exists = Path::new(file).exists();
+                let exists = file_name::encode(file).exists();
                 if !exists {
                     reporter.report(level::WARNING, LOGGER, || {
                         format!("File {file} is a dangling link, thus cannot be monitored")

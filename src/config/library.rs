@@ -6,10 +6,11 @@ use super::interpolate::Variables;
 use super::message::{Error, Reporter, level};
 use super::paths::{absolute, join, split, without_extension};
 use super::raw::Config;
+use crate::file_name;
 use crate::value::{Exception, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// How deep files may include others: where Python gives up. A file that includes itself by an ever longer
@@ -59,7 +60,7 @@ impl Library {
 
     /// The path where a file of the directory really is: there, or else in the vendor directory.
     pub fn locate(&self, path: &str) -> PathBuf {
-        let own = PathBuf::from(path);
+        let own = file_name::encode(path);
         let Some(vendor) = self.vendor.as_ref().filter(|_| !own.exists() && !path.ends_with(".local")) else {
             return own;
         };
@@ -80,7 +81,7 @@ impl Library {
     }
 
     fn read(&mut self, name: &str, reporter: &mut Reporter) -> Result<Option<Config>, Error> {
-        if !Path::new(&self.base).exists() {
+        if !file_name::encode(&self.base).exists() {
             return Err(Error::value(format!("Base configuration directory {} does not exist ", self.base)));
         }
         let name = absolute(name);
@@ -155,7 +156,7 @@ impl Library {
         reporter.report(level::TRACE, INCLUDES, || format!("    Reading file: {name}"));
         let path = self.locate(name);
         let file = match std::fs::read(&path) {
-            Ok(content) => Some(Rc::new(ini::parse(&content, &path.to_string_lossy(), &path)?)),
+            Ok(content) => Some(Rc::new(ini::parse(&content, &file_name::decode(path.as_os_str()), &path)?)),
             Err(_) => None,
         };
         self.files.insert(name.to_owned(), file.clone());
@@ -256,7 +257,7 @@ fn with_local(files: Vec<String>) -> Vec<String> {
     for file in &files {
         all.push(file.clone());
         let local = format!("{}.local", without_extension(file));
-        if !files.contains(&local) && Path::new(&local).is_file() {
+        if !files.contains(&local) && file_name::encode(&local).is_file() {
             all.push(local);
         }
     }

@@ -42,5 +42,5 @@ pub fn absolute(name: &str) -> String {
             part => path.push(part),
         }
     }
-    path.to_string_lossy().into_owned()
+    crate::file_name::decode(path.as_os_str())
 }

@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::logging;
 use super::resolver::Resolver;
 use super::running::Running;
+use crate::file_name;
 use crate::filter::Dated;
 use crate::jail::Effect;
 use crate::source::{Event, JailId, LineEnd, Mark, Position};
@@ -59,7 +60,7 @@ impl Engine {
 
     pub(super) fn save_position(&self, jail: &str, position: &Position) {
         let Some(store) = &self.store else { return };
-        let path = position.path.to_string_lossy();
+        let path = file_name::decode(position.path.as_os_str());
         match position.mark {
             Mark::Offset(offset) => store.update_log(jail, &path, Some(&position.hash), offset),
             Mark::Time(time) => store.update_journal(jail, &path, time, &position.hash),

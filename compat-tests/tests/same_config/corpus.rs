@@ -1,5 +1,7 @@
 //! The corpus of small configurations: `compat-tests/config-corpus/*.txt` (see its README).
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// One configuration, and how the client is run on it.
@@ -116,7 +118,7 @@ impl Step {
     fn make(&self, folder: &Path) {
         let (Step::File { name, .. } | Step::Link { name, .. } | Step::Folder(name) | Step::Without(name)) =
             self;
-        let path = folder.join(name);
+        let path = folder.join(OsStr::from_bytes(&unescape(name)));
         fs::create_dir_all(path.parent().expect("it is below the folder")).expect("a temporary folder");
         let made = match self {
             Step::File { content, .. } => fs::write(&path, at_folder(content, folder)),

@@ -1,6 +1,7 @@
 //! Both programs on one configuration, and what differs.
-use compat_tests::{Output, Side, normalise};
+use compat_tests::{Output, Side, Version, normalise};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 
 /// The differences found so far.
@@ -10,14 +11,27 @@ pub struct Differences(Mutex<Vec<String>>);
 impl Differences {
     /// Runs both clients with the options on the configuration, and keeps what differs.
     pub fn check(&self, name: &str, configuration: &Path, options: &[String]) {
-        let [theirs, ours] = Side::BOTH.map(|side| {
-            let mut command = side.client();
-            command.args(options).arg("-c").arg(configuration);
-            command.env("FERROBAN_VENDOR_DIR", configuration.join("no-vendor-directory"));
-            normal(Output::of(&mut command))
-        });
+        let [theirs, ours] = Side::BOTH.map(|side| run(side.client(), configuration, options));
+        self.keep(name, options, &theirs, &ours);
+    }
+
+    /// The same by a user who may read only what all may read.
+    pub fn check_as_nobody(&self, name: &str, configuration: &Path, options: &[String]) {
+        let [theirs, ours] = Side::BOTH.map(|side| run(as_nobody(&side.client()), configuration, options));
+        self.keep(name, options, &theirs, &ours);
+    }
+
+    /// The same with an original of another version, whose messages have other words.
+    pub fn check_stream(&self, name: &str, version: Version, configuration: &Path, options: &[String]) {
+        let clients = [version.program("fail2ban-client"), Side::Ours.client()];
+        let [theirs, ours] =
+            clients.map(|client| Output { stderr: String::new(), ..run(client, configuration, options) });
+        self.keep(name, options, &theirs, &ours);
+    }
+
+    fn keep(&self, name: &str, options: &[String], theirs: &Output, ours: &Output) {
         if theirs != ours {
-            let text = format!("{name} ({})\n{}", options.join(" "), difference(&theirs, &ours));
+            let text = format!("{name} ({})\n{}", options.join(" "), difference(theirs, ours));
             self.0.lock().expect("nobody panics while holding it").push(text);
         }
     }
@@ -30,10 +44,24 @@ impl Differences {
     }
 }
 
+fn run(mut client: Command, configuration: &Path, options: &[String]) -> Output {
+    client.args(options).arg("-c").arg(configuration);
+    client.env("FERROBAN_VENDOR_DIR", configuration.join("no-vendor-directory"));
+    normal(Output::of(&mut client))
+}
+
+fn as_nobody(client: &Command) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(client.get_program());
+    command.args(client.get_args());
+    command.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 /// The output without times and process ids, and without the traces of Python that `-v` shows.
 fn normal(output: Output) -> Output {
     let mut stderr = String::new();
-    let log = normalise::log(&output.stderr, Path::new("\0"));
+    let log = normalise::log(&output.stderr, Path::new("/no/such/sandbox"));
     let mut lines = log.lines();
     while let Some(line) = lines.next() {
         if line.starts_with("Traceback ") {

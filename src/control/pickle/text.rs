@@ -1,11 +1,46 @@
 //! Arguments of opcodes that are text: numbers in decimal, strings with escapes.
 
 use super::read::Error;
+use crate::file_name;
 use crate::value::Value;
+use std::borrow::Cow;
 
-/// UTF-8, where Python's lone surrogates (undecodable bytes of a command line) become replacement characters.
+/// UTF-8, where Python's lone surrogates (undecodable bytes of a file name or a command line) become stand-ins.
 pub fn utf8(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(chunk) = rest.utf8_chunks().next() {
+        text.push_str(chunk.valid());
+        rest = &rest[chunk.valid().len()..];
+        match rest {
+            [] => break,
+            [0xed, high @ 0xb2..=0xb3, low @ 0x80..=0xbf, ..] => {
+                let code = 0xd000 | u32::from(high & 0x3f) << 6 | u32::from(low & 0x3f);
+                text.extend(file_name::of_surrogate(code));
+                rest = &rest[3..];
+            }
+            _ => {
+                text.push(char::REPLACEMENT_CHARACTER);
+                rest = &rest[chunk.invalid().len()..];
+            }
+        }
+    }
+    text
+}
+
+/// The same backwards.
+pub fn to_utf8(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains(|c| file_name::surrogate(c).is_some()) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match file_name::surrogate(c) {
+            Some(code) => bytes.extend([0xed, 0x80 | (code >> 6 & 0x3f) as u8, 0x80 | (code & 0x3f) as u8]),
+            None => bytes.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+        }
+    }
+    Cow::Owned(bytes)
 }
 
 /// A number, as Rust and Python both write it.

@@ -1,6 +1,7 @@
 //! Writing pickles: protocol 5, framed and memoized as CPython's own pickler does it.
 
 use super::opcode::*;
+use super::text::to_utf8;
 use crate::value::{Exception, Value};
 
 /// A frame is closed after the first object that makes it this long.
@@ -96,7 +97,7 @@ impl Writer {
     }
 
     fn str(&mut self, text: &str) {
-        self.payload([SHORT_BINUNICODE, BINUNICODE, BINUNICODE8], text.as_bytes());
+        self.payload([SHORT_BINUNICODE, BINUNICODE, BINUNICODE8], &to_utf8(text));
     }
 
     /// A text or bytes object. The opcodes are for lengths of one, four and eight bytes. Big payloads stand

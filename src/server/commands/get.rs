@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::{Reply, failure};
 use crate::config::duration::Number;
+use crate::file_name;
 use crate::server::engine::Engine;
 use crate::server::running::Kind;
 use crate::value::Value;
@@ -37,7 +38,7 @@ impl Engine {
             "logpath" => match jail.kind {
                 Kind::Files(_) => {
                     let files = self.sources.files(jail.id);
-                    Value::strings(files.iter().map(|file| file.to_string_lossy()))
+                    Value::strings(files.iter().map(|file| file_name::decode(file.as_os_str())))
                 }
                 Kind::Entries(_) => Value::List(Vec::new()),
             },

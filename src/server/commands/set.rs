@@ -1,7 +1,5 @@
 //! `set JAIL OPTION …`.
 
-use std::path::Path;
-
 use super::args::{Args, bool_of, int_of};
 use super::jails::{detector, source_exception};
 use super::server::seconds;
@@ -9,6 +7,7 @@ use super::{Reply, failure};
 use crate::bans::formula;
 use crate::config::duration::Number;
 use crate::date::PatternError;
+use crate::file_name;
 use crate::filter::decode::Encoding;
 use crate::filter::ignore::Cache;
 use crate::filter::{Filter, UseDns};
@@ -102,15 +101,16 @@ impl Engine {
         let jail = self.jail_mut(name)?;
         let Kind::Files(backend) = jail.kind else { return Ok(()) };
         let (id, started) = (jail.id, jail.started);
+        let file = file_name::encode(&path);
         if let Some(files) = &mut jail.reload_files {
-            if let Some(at) = files.iter().position(|file| file == Path::new(&path)) {
+            if let Some(at) = files.iter().position(|known| *known == file) {
                 files.remove(at);
                 return Ok(());
             }
         }
         let stored = self.store.as_ref().and_then(|store| store.log_position(name, &path));
         let stored = stored.map(|(hash, offset)| Stored { hash, mark: Mark::Offset(offset) });
-        let added = match self.sources.add_file(id, Path::new(&path), backend, tail, stored.as_ref()) {
+        let added = match self.sources.add_file(id, &file, backend, tail, stored.as_ref()) {
             Ok(added) => added,
             Err(error @ crate::source::Error::Exists(_)) => {
                 log(level::ERROR, &error.to_string());
@@ -129,7 +129,7 @@ impl Engine {
     fn remove_log_path(&mut self, name: &str, args: Args) -> Result<(), Exception> {
         let path = args.text(0)?;
         let id = self.jail(name)?.id;
-        if let Some(position) = self.sources.remove_file(id, Path::new(&path)) {
+        if let Some(position) = self.sources.remove_file(id, &file_name::encode(&path)) {
             self.save_position(name, &position);
         }
         self.write_source_messages();

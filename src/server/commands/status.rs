@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::{Reply, failure};
+use crate::file_name;
 use crate::level;
 use crate::server::engine::Engine;
 use crate::server::logging;
@@ -102,7 +103,10 @@ impl Engine {
         match jail.kind {
             Kind::Files(_) => {
                 let files = self.sources.files(jail.id);
-                pair("File list", Value::strings(files.iter().map(|file| file.to_string_lossy())))
+                pair(
+                    "File list",
+                    Value::strings(files.iter().map(|file| file_name::decode(file.as_os_str()))),
+                )
             }
             Kind::Entries(_) => {
                 let matches = self.sources.journal_matches(jail.id);
