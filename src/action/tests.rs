@@ -1,6 +1,7 @@
 //! The actions of a jail as a whole: which commands run, in which order, and what the log says.
 
 mod control;
+mod restoring;
 mod running;
 
 use super::level::{DEBUG, INFO};

@@ -34,10 +34,7 @@ impl<'s> Firewalld<'s> {
         let bus = spawn(&mut bus, sandbox, "bus.err", "dbus-daemon is part of the package dbus");
         let ready = wait::until(wait::PATIENCE, || sandbox.path("bus").exists().then_some(()));
         ready.expect("dbus-daemon listens");
-        // what it is when the file is missing, said so that it does not complain
-        let settings =
-            "DefaultZone=public\nFirewallBackend=nftables\nFlushAllOnReload=yes\nIPv6_rpfilter=no\n";
-        sandbox.file("firewalld/firewalld.conf", settings);
+        sandbox.file("firewalld/firewalld.conf", "DefaultZone=public\n");
         let namespace = Namespace::new();
         let daemon = daemon(sandbox, &namespace);
         let firewalld = Firewalld { namespace, sandbox, bus, daemon };
@@ -78,9 +75,19 @@ impl<'s> Firewalld<'s> {
         format!("{}\nkernel:\n{kernel}", firewalld.success())
     }
 
+    /// Adds to what firewalld reads when it starts.
+    pub fn settings(&self, lines: &str) {
+        self.sandbox.append("firewalld/firewalld.conf", lines);
+    }
+
+    /// Ends firewalld; the bus goes on.
+    pub fn stop(&mut self) {
+        end(&mut self.daemon);
+    }
+
     /// Ends firewalld and starts it anew.
     pub fn restart(&mut self) {
-        end(&mut self.daemon);
+        self.stop();
         self.daemon = daemon(self.sandbox, &self.namespace);
         self.wait_until_it_runs();
     }
@@ -124,7 +131,9 @@ fn spawn(command: &mut Command, sandbox: &Sandbox, errors: &str, missing: &str) 
 
 /// Ends a daemon as its service manager does.
 fn end(child: &mut Child) {
-    // it may have ended already
+    if child.try_wait().is_ok_and(|status| status.is_some()) {
+        return;
+    }
     let _ = Command::new("kill").arg(child.id().to_string()).status();
     if wait::until(wait::PATIENCE, || child.try_wait().ok().flatten()).is_none() {
         let _ = child.kill();
