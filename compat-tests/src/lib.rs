@@ -11,6 +11,7 @@
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
 //! - [`normalise`] — log lines and listings without what differs from run to run
 //! - [`journald`] — a private journal
+//! - [`database`] — the database's content as text
 //! - [`flood`] — log lines of hosts that misbehave, dated now
 //! - [`journal`] — journal files with given entries
 //! - [`samples`] — upstream's sample logs with their filters
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clients;
+pub mod database;
 pub mod flood;
 pub mod fuzz;
 pub mod journal;

@@ -32,6 +32,24 @@ fn hex_id(rest: &str) -> String {
     rest.to_owned()
 }
 
+/// `2026-11-23 16:00:00` becomes `TIME`, wherever it stands.
+pub fn times(text: &str) -> String {
+    const FORM: &[u8] = b"0000-00-00 00:00:00";
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let fits = |(c, form): (u8, &u8)| if *form == b'0' { c.is_ascii_digit() } else { c == *form };
+        if rest.len() >= FORM.len() && rest.bytes().zip(FORM).all(fits) {
+            shown += "TIME";
+            rest = &rest[FORM.len()..];
+        } else {
+            shown.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    shown
+}
+
 /// A listing of `iptables -S`, `nft list ruleset` or `ipset list` without countdowns, packet counters, sizes and
 /// random seeds.
 pub fn rules(listing: &str) -> String {

@@ -147,7 +147,7 @@ fn words(line: &str, sandbox: &Sandbox) -> Vec<String> {
 /// An outcome without times, ids and the sandbox's folder.
 fn normal(output: &Output, sandbox: &Sandbox) -> String {
     let folder = sandbox.folder().display().to_string();
-    let stdout = without_order(&without_times(&output.stdout.replace(&folder, "DIR")));
+    let stdout = without_order(&normalise::times(&output.stdout.replace(&folder, "DIR")));
     let stderr = normalise::log(&output.stderr, sandbox.folder());
     format!("{}\n{stdout}{stderr}", output.code)
 }
@@ -160,24 +160,6 @@ fn without_order(text: &str) -> String {
     let mut items: Vec<&str> = items.lines().map(|line| line.get(3..).unwrap_or(line)).collect();
     items.sort_unstable();
     format!("ignored: {}\n", items.join(" "))
-}
-
-/// `2026-11-23 16:00:00` becomes `TIME`: `get J banip --with-time` tells when.
-fn without_times(text: &str) -> String {
-    const FORM: &[u8] = b"0000-00-00 00:00:00";
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let fits = |(c, form): (u8, &u8)| if *form == b'0' { c.is_ascii_digit() } else { c == *form };
-        if rest.len() >= FORM.len() && rest.bytes().zip(FORM).all(fits) {
-            shown += "TIME";
-            rest = &rest[FORM.len()..];
-        } else {
-            shown.push(c);
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    shown
 }
 
 /// What the original answers to itself.

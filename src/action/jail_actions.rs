@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::command::{METHODS, check_arguments};
+use super::growth::Growth;
 use super::host::{Host, level};
 use super::info::{BanInfo, JailState};
 use super::job::{Call, Job, Spec, SpecKind, Work};
@@ -238,7 +239,12 @@ impl JailActions {
 
     /// A new or restored ban.
     pub fn ban(&mut self, info: BanInfo) {
-        self.push(Work::Ban(Box::new(info)));
+        self.push(Work::Ban { info: Box::new(info), growth: None });
+    }
+
+    /// A new ban whose length and count are still being looked up.
+    pub fn ban_growing(&mut self, info: BanInfo, growth: Growth) {
+        self.push(Work::Ban { info: Box::new(info), growth: Some(growth) });
     }
 
     /// A failure of something already banned. With `check` (upstream: more than 3 s after the ban) every

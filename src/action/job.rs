@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::growth::Growth;
 use super::info::{BanInfo, JailState};
 use super::properties::Properties;
 use crate::value::Value;
@@ -33,7 +34,11 @@ pub(super) enum Work {
         only: Option<Vec<u64>>,
         jail: JailState,
     },
-    Ban(Box<BanInfo>),
+    Ban {
+        info: Box<BanInfo>,
+        /// What the ban waits for a moment.
+        growth: Option<Growth>,
+    },
     AlreadyBanned {
         info: Box<BanInfo>,
         check: bool,

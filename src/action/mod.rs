@@ -6,6 +6,7 @@
 //!
 //! - `host`: what the actions need from the program around them (log, clock-free look-ups, replies)
 //! - `info`: the facts about one ban, and their lazy form as tags
+//! - `growth`: those that the database still has to tell
 //! - `jail_actions`: the engine's side: ordered actions, their properties, the queue's handle
 //! - `properties`: what a command action consists of
 //! - `queue`, `job`, `worker`: the jail's thread and what it does for each kind of work
@@ -21,6 +22,7 @@ mod batch;
 mod command;
 #[cfg(feature = "firewalld")]
 mod firewalld;
+mod growth;
 mod host;
 mod ignore;
 mod info;
@@ -41,6 +43,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use growth::{Grown, growth};
 pub use host::{Event, Host, level};
 pub use ignore::run_ignore_command;
 pub use info::{BanInfo, JailState};

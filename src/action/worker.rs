@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::ACTIONS;
 use super::command::{CommandAction, Place, Purpose};
+use super::growth::Patience;
 use super::host::{Event, Host, level};
 use super::info::{BanInfo, JailState};
 use super::job::{Call, Job, Spec, SpecKind, Work};
@@ -62,6 +63,7 @@ pub(super) struct Worker {
     /// Epochs of bans made after a repair; all others are of epoch 0.
     epochs: HashMap<Address, u64>,
     last_check: Option<Instant>,
+    patience: Patience,
 }
 
 impl Worker {
@@ -74,6 +76,7 @@ impl Worker {
             epoch: 0,
             epochs: HashMap::new(),
             last_check: None,
+            patience: Patience::default(),
         }
     }
 
@@ -82,15 +85,7 @@ impl Worker {
         let Some(job) = jobs.pop_front() else { return };
         self.adopt(&job.actions);
         match job.work {
-            Work::Ban(first) => {
-                let mut tickets = vec![*first];
-                while let Some(next) = take_if(jobs, &job.actions, |work| matches!(work, Work::Ban(_))) {
-                    if let Work::Ban(info) = next {
-                        tickets.push(*info);
-                    }
-                }
-                self.ban(&tickets);
-            }
+            Work::Ban { info, growth } => self.ban_all(*info, growth, jobs, &job.actions),
             Work::Unban(first) => {
                 let mut tickets = vec![*first];
                 while let Some(next) = take_if(jobs, &job.actions, |work| matches!(work, Work::Unban(_))) {
@@ -297,10 +292,10 @@ impl Worker {
 fn take_if(
     jobs: &mut std::collections::VecDeque<Job>,
     actions: &Arc<Vec<Spec>>,
-    wanted: impl Fn(&Work) -> bool,
+    wanted: impl Fn(&mut Work) -> bool,
 ) -> Option<Work> {
-    let next = jobs.front()?;
-    if wanted(&next.work) && Arc::ptr_eq(&next.actions, actions) {
+    let next = jobs.front_mut()?;
+    if wanted(&mut next.work) && Arc::ptr_eq(&next.actions, actions) {
         jobs.pop_front().map(|job| job.work)
     } else {
         None

@@ -1,12 +1,15 @@
 //! What jails want done is done here, at once or when its time comes.
 
 use std::cmp::Reverse;
+use std::sync::mpsc::Sender;
 
 use super::engine::Engine;
 use super::resolver::Resolver;
 use super::running::{self, Running, write_log_effects};
+use crate::action::{Grown, growth};
 use crate::address::Address;
 use crate::jail::{Effect, Question};
+use crate::source::JailId;
 use crate::store;
 
 /// Seconds between purges of the database.
@@ -19,8 +22,15 @@ const UNBANS_PER_ROUND: usize = 10_000;
 /// Something to be done at a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    Prolong { jail: String, id: Address },
+    Prolong { jail: (String, JailId), id: Address },
     Purge,
+}
+
+/// A question to the database: of which jail, and who else waits for the answer.
+pub(super) struct Asked {
+    jail: String,
+    question: Question,
+    growth: Option<Sender<Grown>>,
 }
 
 impl Engine {
@@ -58,22 +68,35 @@ impl Engine {
     }
 
     pub(super) fn answered(&mut self, token: u64, history: Option<store::History>) {
-        let Some((name, question)) = self.questions.remove(&token) else { return };
+        let Some(Asked { jail: name, question, growth }) = self.questions.remove(&token) else { return };
         let now = self.now;
         self.with_jail(&name, |jail, _, out| {
+            let id = question.id().clone();
             jail.core.history(question, history, now, &mut super::commands::random, out);
+            if let (Some(growth), Some(info)) = (growth, jail.info_of(&id)) {
+                // The action may have stopped waiting.
+                let _ = growth.send(Grown { bantime: info.bantime, bancount: info.bancount });
+            }
         });
     }
 
     /// Does what a jail's decisions ask for, in order.
     pub(super) fn carry_out(&mut self, name: &str, mut effects: Vec<Effect>) {
         write_log_effects(&mut effects);
-        for effect in effects {
+        let mut effects = effects.into_iter().peekable();
+        let mut growing = None;
+        while let Some(effect) = effects.next() {
             let Some(jail) = self.jails.get_mut(name) else { return };
             match effect {
                 Effect::Log { .. } => {}
                 Effect::Ban(id) => {
-                    if let Some(info) = jail.info_of(&id) {
+                    let Some(info) = jail.info_of(&id) else { continue };
+                    let question = effects.peek();
+                    if matches!(question, Some(Effect::AskHistory(Question::Ban { .. }))) {
+                        let (sender, receiver) = growth();
+                        growing = Some(sender);
+                        jail.actions.ban_growing(info, receiver);
+                    } else {
                         jail.actions.ban(info);
                     }
                 }
@@ -88,9 +111,10 @@ impl Engine {
                     }
                 }
                 Effect::Prolong { id, delay } => {
-                    self.set_timer(self.now + delay, Timer::Prolong { jail: name.to_owned(), id });
+                    let jail = (name.to_owned(), jail.id);
+                    self.set_timer(self.now + delay, Timer::Prolong { jail, id });
                 }
-                Effect::AskHistory(question) => self.ask_history(name, question),
+                Effect::AskHistory(question) => self.ask_history(name, question, growing.take()),
                 Effect::AskCommand(pending) => {
                     let info = jail.info(&pending.ticket());
                     let command = jail.core.ignore.command.clone().unwrap_or_default();
@@ -100,13 +124,13 @@ impl Engine {
         }
     }
 
-    fn ask_history(&mut self, name: &str, question: Question) {
+    fn ask_history(&mut self, name: &str, question: Question, growth: Option<Sender<Grown>>) {
         let Some(store) = self.store.clone() else { return };
         let overall = self.jails.get(name).is_some_and(|jail| jail.core.increment.overall_jails)
             && matches!(question, Question::Ban { .. });
         let ip = question.id().to_string();
         let token = self.token();
-        self.questions.insert(token, (name.to_owned(), question));
+        self.questions.insert(token, Asked { jail: name.to_owned(), question, growth });
         store.history(token, &ip, (!overall).then_some(name));
     }
 
@@ -116,8 +140,9 @@ impl Engine {
                 break;
             }
             match self.timers.pop() {
-                Some(Reverse((_, Timer::Prolong { jail, id }))) => {
-                    if let Some(jail) = self.jails.get_mut(&jail) {
+                Some(Reverse((_, Timer::Prolong { jail: (name, number), id }))) => {
+                    // not for a jail that has been started again since
+                    if let Some(jail) = self.jails.get_mut(&name).filter(|jail| jail.id == number) {
                         if let Some(info) = jail.info_of(&id) {
                             jail.actions.prolong(info);
                         }

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::daemon::{Signal, Signals};
-use super::effects::{PURGE_INTERVAL, Timer};
+use super::effects::{Asked, PURGE_INTERVAL, Timer};
 use super::feed::SAVE_INTERVAL;
 use super::host::Services;
 use super::message::{Inbox, Message, Sender};
@@ -21,7 +21,6 @@ use super::{Configured, logging};
 use crate::action;
 use crate::clock;
 use crate::control::socket::{Connection, Listener};
-use crate::jail::Question;
 use crate::level;
 use crate::source::Sources;
 use crate::store::{self, Store};
@@ -51,7 +50,7 @@ pub(super) struct Engine {
     /// Jail and name of Python actions that are being loaded, by token: forgotten again if that fails.
     pub(super) loading: HashMap<u64, (String, String)>,
     pub(super) timers: BinaryHeap<Reverse<(u64, Timer)>>,
-    pub(super) questions: HashMap<u64, (String, Question)>,
+    pub(super) questions: HashMap<u64, Asked>,
     /// Names of jails under reload.
     pub(super) reloading: HashMap<String, bool>,
     pub(super) now: f64,

@@ -1,11 +1,15 @@
 //! What the worker does with tickets: ban, repeat, prolong, unban.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Action, Slot, Worker};
+use super::{Action, Slot, Worker, take_if};
 use crate::action::command::Purpose;
+use crate::action::growth::Growth;
 use crate::action::host::level;
 use crate::action::info::{ActionInfo, BanInfo, JailState, family_key};
+use crate::action::job::{Job, Spec, Work};
 use crate::action::plan::{Kind, Plan};
 use crate::value::{Exception, Value};
 
@@ -13,11 +17,37 @@ use crate::value::{Exception, Value};
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);
 
 impl Worker {
-    pub(super) fn ban(&mut self, tickets: &[BanInfo]) {
+    /// Carries out a ban, and with it those that follow it in the queue and need not wait.
+    pub(super) fn ban_all(
+        &mut self,
+        mut first: BanInfo,
+        growth: Option<Growth>,
+        jobs: &mut VecDeque<Job>,
+        actions: &Arc<Vec<Spec>>,
+    ) {
+        let waiting = growth.filter(|growth| !growth.take(&mut first));
+        if let Some(growth) = &waiting {
+            self.announce(&first);
+            self.patience.wait(growth, &mut first);
+        }
+        let mut tickets = vec![first];
+        let ready = |work: &mut Work| match work {
+            Work::Ban { info, growth } => growth.as_ref().is_none_or(|growth| growth.take(info)),
+            _ => false,
+        };
+        while let Some(Work::Ban { info, .. }) = take_if(jobs, actions, ready) {
+            tickets.push(*info);
+        }
+        self.ban(&tickets, waiting.is_some());
+    }
+
+    /// `announced`: the log has the first one already.
+    fn ban(&mut self, tickets: &[BanInfo], announced: bool) {
         let mut plan = Plan::new(Kind::Ban, tickets);
         for (number, ticket) in tickets.iter().enumerate() {
-            let restore = if ticket.restored { "Restore " } else { "" };
-            self.log(level::NOTICE, &format!("[{}] {restore}Ban {}", self.jail, ticket.id));
+            if number > 0 || !announced {
+                self.announce(ticket);
+            }
             for index in self.all() {
                 if !(ticket.restored && self.slots[index].action.is_norestored()) {
                     self.step(&mut plan, number, index);
@@ -28,6 +58,11 @@ impl Worker {
         for (number, ticket) in tickets.iter().enumerate() {
             self.note_epoch(ticket, plan.epoch_of(number).unwrap_or(self.epoch));
         }
+    }
+
+    fn announce(&self, ticket: &BanInfo) {
+        let restore = if ticket.restored { "Restore " } else { "" };
+        self.log(level::NOTICE, &format!("[{}] {restore}Ban {}", self.jail, ticket.id));
     }
 
     /// Plans a ticket's command of one action, or runs it at once where it cannot be planned.

@@ -1,0 +1,418 @@
+//! Long stories of one server: its configuration changes and is reloaded, jails come and go, hosts are banned and
+//! unbanned meanwhile. After each step both sides have answered, logged and done the same, and at the end the
+//! database holds the same.
+use compat_tests::{Sandbox, Server, Side, Version, database, flood, normalise};
+
+/// A step of a story. `DIR` stands for the sandbox's folder.
+enum Step {
+    /// Writes a file of the configuration.
+    Config(&'static str, String),
+    /// Appends lines to a log, each so many times.
+    Fail(&'static str, &'static [&'static str], usize),
+    /// Removes a file.
+    Remove(&'static str),
+    /// A client's command.
+    Say(&'static [&'static str]),
+    /// Stops the server, and starts it again.
+    Restart,
+    /// Waits until the log says this so many times.
+    Until(&'static str, usize),
+}
+use Step::{Config, Fail, Remove, Restart, Say, Until};
+
+struct Story<'s> {
+    sandbox: &'s Sandbox,
+    server: Option<Server<'s>>,
+    /// Lines of the log, and bytes of the notes per jail, that are told already.
+    told: (usize, std::collections::BTreeMap<String, usize>),
+    transcript: String,
+}
+
+impl<'s> Story<'s> {
+    fn server(&self) -> &Server<'s> {
+        self.server.as_ref().expect("it runs between the steps")
+    }
+
+    fn take(&mut self, side: Side, step: &Step) {
+        let folder = self.sandbox.folder().display().to_string();
+        match step {
+            Config(name, text) => {
+                self.sandbox.config(name, &text.replace("DIR", &folder));
+                return;
+            }
+            Remove(name) => {
+                return std::fs::remove_file(self.sandbox.path(name)).expect("the story has made it");
+            }
+            Fail(log, lines, times) => {
+                let now = flood::now("%Y-%m-%d %H:%M:%S");
+                let lines: String = lines.iter().map(|line| format!("{now} {line}\n")).collect();
+                self.sandbox.append(log, &lines.repeat(*times));
+                return;
+            }
+            Until(text, times) => drop(self.server().wait_log_times(text, *times)),
+            Say(words) => {
+                let output = self.server().client(words);
+                let text = normalise::log(&format!("$ {words:?}\n{output:?}\n"), self.sandbox.folder());
+                self.transcript += &normalise::times(&text);
+            }
+            Restart => {
+                self.server.take().expect("it runs").stop();
+                self.server = Some(Server::start(side, self.sandbox));
+            }
+        }
+        self.settle();
+        self.tell();
+    }
+
+    /// Waits until neither log nor notes have grown for a while.
+    fn settle(&self) {
+        let size = || (self.server().log().len(), self.notes().values().map(String::len).sum::<usize>());
+        let mut before = (0, 0);
+        while before != size() {
+            before = size();
+            std::thread::sleep(std::time::Duration::from_millis(600));
+        }
+    }
+
+    /// What the actions of each jail have noted.
+    fn notes(&self) -> std::collections::BTreeMap<String, String> {
+        let files = std::fs::read_dir(self.sandbox.path("notes")).expect("made at the start").flatten();
+        let text = |file: std::fs::DirEntry| {
+            let text = std::fs::read_to_string(file.path()).expect("commands write text");
+            (file.file_name().to_string_lossy().into_owned(), text)
+        };
+        files.map(text).collect()
+    }
+
+    /// Adds what is new since the last step: the notes in their order, the lines of the log in alphabetical order,
+    /// for jails have threads of their own.
+    fn tell(&mut self) {
+        for (jail, text) in self.notes() {
+            let told = self.told.1.entry(jail.clone()).or_default();
+            for line in text[*told..].lines() {
+                self.transcript += &format!("  {jail}: {line}\n");
+            }
+            *told = text.len();
+        }
+        let log = normalise::times(&self.server().normal_log());
+        let mut lines: Vec<String> = log.lines().skip(self.told.0).map(without_hash).collect();
+        self.told.0 += lines.len();
+        lines.sort();
+        for line in lines.iter().filter(|line| !line.ends_with("already banned")) {
+            self.transcript += &format!("  {line}\n");
+        }
+    }
+}
+
+/// The first line's hash of a log is that of a dated line.
+fn without_hash(line: &str) -> String {
+    line.split_once("hash = ").map_or(line, |(before, _)| before).to_owned()
+}
+
+/// Tells a story on both sides at the same time.
+fn same(steps: &[Step]) {
+    let [theirs, ours] = std::thread::scope(|scope| {
+        let sides = Side::BOTH.map(|side| scope.spawn(move || transcript(side, steps)));
+        sides.map(|side| side.join().expect("the reason stands above"))
+    });
+    if theirs != ours {
+        let different = theirs.lines().zip(ours.lines()).find(|(theirs, ours)| theirs != ours);
+        panic!("{different:?}\n--- theirs\n{theirs}\n--- ours\n{ours}");
+    }
+}
+
+/// What a story leads to on one side. The files that it begins with are there before the server starts.
+fn transcript(side: Side, steps: &[Step]) -> String {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    for file in ["notes/none", "1.log", "2.log", "3.log"] {
+        sandbox.file(file, "");
+    }
+    let folder = sandbox.folder().display().to_string();
+    let first = steps.iter().position(|step| !matches!(step, Config(..))).unwrap_or(steps.len());
+    for step in &steps[..first] {
+        let Config(name, text) = step else { continue };
+        sandbox.config(name, &text.replace("DIR", &folder));
+    }
+    let server = Some(Server::start(side, &sandbox));
+    let mut story = Story { sandbox: &sandbox, server, told: Default::default(), transcript: String::new() };
+    story.settle();
+    story.tell();
+    for step in &steps[first..] {
+        story.take(side, step);
+    }
+    story.server.take().expect("it runs between the steps").stop();
+    let database = database::dump(&sandbox.database()).replace(&folder, "DIR");
+    story.transcript + &normalise::times(&database)
+}
+
+/// An action that notes what it does, with more words for some phases.
+fn action(extra: &str) -> String {
+    format!(
+        "[Definition]\nnorestored = <once>\nactionstart = echo '<actname> start' >>DIR/notes/<name>\n\
+         actionreload = echo '<actname> reload' >>DIR/notes/<name>\n\
+         actionban = echo '<actname> ban <ip> <restored> <bancount> <F-CODE><more>' >>DIR/notes/<name>\n\
+         actionunban = echo '<actname> unban <ip>' >>DIR/notes/<name>\n\
+         actionstop = echo '<actname> stop' >>DIR/notes/<name>\n\
+         flush = echo '<actname> flush' >>DIR/notes/<name>\n{extra}[Init]\nonce = 0\nmore =\n"
+    )
+}
+
+/// `jail.local`: the jails with their options, on top of what all have.
+fn jails(jails: &[(&str, &str)]) -> String {
+    let mut text = "[DEFAULT]\nbackend = polling\nusedns = no\nmaxretry = 3\nfindtime = 10m\nbantime = 1h\n\
+                    failregex = ^\\s*failure <F-CODE>401|403</F-CODE> from <HOST>$\nfilter =\n"
+        .to_owned();
+    for (name, options) in jails {
+        text += &format!("[{name}]\nenabled = true\n{options}\n");
+    }
+    text
+}
+
+const FIRST: &str = "action = note[name=one]\n note[name=one, actname=second, once=1, actionflush=\"<flush>\"]\n\
+                     logpath = DIR/1.log\n";
+const SECOND: &str = "action = note[name=two]\nlogpath = DIR/2.log\n";
+
+#[test]
+fn jails_and_actions_come_and_go() {
+    same(&[
+        Config("action.d/note.conf", action("")),
+        Config("jail.local", jails(&[("one", FIRST)])),
+        Fail("1.log", &["failure 401 from 192.0.2.1"], 3),
+        Until("[one] Ban 192.0.2.1", 1),
+        Say(&["reload"]),
+        // another jail, more logs, another regex for the first
+        Config(
+            "jail.local",
+            jails(&[
+                (
+                    "one",
+                    &format!(
+                        "{FIRST}          DIR/2.log\n          DIR/3.log\nfailregex = ^\\s*failure <F-CODE>401</F-CODE> from <HOST>$\n            ^\\s*error <F-CODE>403</F-CODE> from <HOST>$\n"
+                    ),
+                ),
+                ("two", SECOND),
+            ]),
+        ),
+        Say(&["reload"]),
+        Fail(
+            "2.log",
+            &["error 403 from 192.0.2.2", "failure 401 from 192.0.2.4", "failure 403 from 192.0.2.5"],
+            3,
+        ),
+        Until("[one] Ban 192.0.2.2", 1),
+        Until("[one] Ban 192.0.2.4", 1),
+        Until("[two] Ban 192.0.2.4", 1),
+        Until("[two] Ban 192.0.2.5", 1),
+        Say(&["banned", "192.0.2.4", "192.0.2.1", "192.0.2.99"]),
+        // the action's own definition changes, and the second action of the first jail goes
+        Config("action.d/note.conf", action("actioncheck =\n")),
+        Config("action.d/note.local", "[Init]\nmore = \" more\"\n".to_owned()),
+        Config(
+            "jail.local",
+            jails(&[("one", "action = note[name=one]\nlogpath = DIR/1.log\n"), ("two", SECOND)]),
+        ),
+        Say(&["reload"]),
+        Fail("1.log", &["failure 401 from 192.0.2.6", "error 403 from 192.0.2.7"], 3),
+        Until("[one] Ban 192.0.2.6", 1),
+        // one jail alone, with and without a restart
+        Say(&["reload", "two"]),
+        Say(&["restart", "two"]),
+        Until("[two] Restore Ban", 2),
+        Say(&["set", "two", "banip", "192.0.2.21", "192.0.2.22"]),
+        Until("[two] Ban 192.0.2.2", 2),
+        Say(&["restart", "--unban", "two"]),
+        Say(&["get", "two", "banip"]),
+        Say(&["reload", "--restart", "--unban", "one"]),
+        Say(&["status", "one"]),
+        Fail("1.log", &["failure 401 from 192.0.2.8"], 3),
+        Until("[one] Ban 192.0.2.8", 1),
+        // the second jail is switched off and on again
+        Fail("2.log", &["failure 401 from 192.0.2.9"], 3),
+        Until("[two] Ban 192.0.2.9", 1),
+        Config(
+            "jail.local",
+            jails(&[
+                ("one", FIRST),
+                ("two", &format!("{SECOND}enabled = false\n").replace("enabled = true", "")),
+            ])
+            .replace("enabled = true\naction = note[name=two]", "action = note[name=two]"),
+        ),
+        Say(&["reload", "--restart"]),
+        Until("[one] Restore Ban 192.0.2.8", 1),
+        Say(&["status"]),
+        Config("jail.local", jails(&[("one", FIRST), ("two", SECOND)])),
+        Say(&["reload"]),
+        Until("[two] Restore Ban 192.0.2.9", 1),
+        Say(&["status", "two"]),
+        Say(&["reload", "--unban"]),
+        Say(&["banned"]),
+        Restart,
+        Say(&["status", "one"]),
+    ]);
+}
+
+#[test]
+fn words_of_reload() {
+    same(&[
+        Config("action.d/note.conf", action("")),
+        Config("jail.local", jails(&[("one", FIRST), ("two", SECOND)])),
+        Say(&["set", "one", "banip", "192.0.2.1"]),
+        Say(&["set", "two", "banip", "192.0.2.1", "192.0.2.2"]),
+        Until("Ban 192.0.2.", 3),
+        Say(&["reload", "--if-exists", "two"]),
+        Say(&["reload", "--if-exists", "three"]),
+        Say(&["reload", "three"]),
+        Say(&["restart", "three"]),
+        Say(&["restart", "--if-exists", "two"]),
+        Until("[two] Restore Ban", 2),
+        Say(&["stop", "two"]),
+        Say(&["reload", "two"]),
+        Say(&["reload", "--if-exists", "two"]),
+        Until("[two] Restore Ban", 4),
+        Say(&["reload", "--unban", "two"]),
+        Say(&["reload", "--all"]),
+        Say(&["reload", "--nonsense"]),
+        Say(&["reload", "one", "two"]),
+        Say(&["reload", "--restart", "--all"]),
+        Until("[one] Restore Ban", 1),
+        Say(&["unban", "192.0.2.0/30", "198.51.100.1"]),
+        Say(&["set", "one", "banip", "192.0.2.96/28", "192.0.2.112/28"]),
+        Until("[one] Ban 192.0.2.", 3),
+        Say(&["set", "one", "unbanip", "192.0.2.64/26"]),
+        Say(&["unban", "--all"]),
+        Say(&["status", "one"]),
+    ]);
+}
+
+/// New values count from the reload on, also for bans that stand; what a reload does not name keeps its value.
+#[test]
+fn options_change() {
+    let with = |options: &str| jails(&[("one", &format!("{FIRST}{options}"))]);
+    let read: [Step; 7] = [
+        Say(&["get", "one", "bantime"]),
+        Say(&["get", "one", "findtime"]),
+        Say(&["get", "one", "maxretry"]),
+        Say(&["get", "one", "ignoreip"]),
+        Say(&["get", "one", "failregex"]),
+        Say(&["get", "one", "ignoreregex"]),
+        Say(&["get", "one", "logpath"]),
+    ];
+    let mut steps = vec![
+        Config("action.d/note.conf", action("")),
+        Config("jail.local", with("maxretry = 2\nignoreip = 198.51.100.0/24\nignoreregex = harmless\n")),
+        Fail("1.log", &["failure 401 from 192.0.2.1", "failure 401 from 198.51.100.7"], 2),
+        Until("[one] Ban 192.0.2.1", 1),
+        Until("[one] Ignore 198.51.100.7", 2),
+        Fail("1.log", &["failure 401 from 192.0.2.2"], 1),
+        Until("[one] Found 192.0.2.2", 1),
+        Config("jail.local", with("maxretry = 4\nfindtime = 1h\nbantime = 2h\nusedns = no\n")),
+        Say(&["reload"]),
+    ];
+    steps.extend(read);
+    steps.extend([
+        // two more are three, which is not enough now
+        Fail("1.log", &["failure 401 from 192.0.2.2", "failure 401 from 198.51.100.7"], 2),
+        Until("[one] Found 192.0.2.2", 3),
+        Until("[one] Found 198.51.100.7", 2),
+        Say(&["status", "one"]),
+        Fail("1.log", &["failure 401 from 192.0.2.2"], 1),
+        Until("[one] Ban 192.0.2.2", 1),
+        // by command, then by a reload of the same files
+        Say(&["set", "one", "maxretry", "7"]),
+        Say(&["set", "one", "addignoreip", "203.0.113.5"]),
+        Say(&["set", "one", "addfailregex", "own <HOST>$"]),
+        Say(&["set", "one", "addlogpath", "/etc/hostname"]),
+        Say(&["reload", "one"]),
+        Say(&["get", "one", "maxretry"]),
+        Say(&["get", "one", "ignoreip"]),
+        Say(&["get", "one", "failregex"]),
+        Say(&["get", "one", "logpath"]),
+    ]);
+    same(&steps);
+}
+
+/// A configuration that the client refuses leaves everything as it was; one that is right again is taken.
+#[test]
+fn wrong_configurations_between_right_ones() {
+    let good = || Config("jail.local", jails(&[("one", FIRST)]));
+    let extra = |text: &str| Config("jail.d/extra.local", text.to_owned());
+    same(&[
+        Config("action.d/note.conf", action("")),
+        good(),
+        Fail("1.log", &["failure 401 from 192.0.2.1"], 3),
+        Until("[one] Ban 192.0.2.1", 1),
+        extra("[two]\nenabled = true\nno delimiter\n"),
+        Say(&["reload"]),
+        extra("[two]\nenabled = true\nfilter = nosuch\n"),
+        Say(&["reload"]),
+        extra("[two]\nenabled = true\nlogpath = DIR/nosuch.log\n"),
+        Say(&["reload"]),
+        Say(&["-t"]),
+        extra("[two]\nenabled = true\nlogpath = DIR/2.log\naction = nosuch\n"),
+        Say(&["reload"]),
+        extra("[one]\nbantime = %(nosuch)s\n"),
+        Say(&["reload"]),
+        extra("[one]\nenabled = false\n"),
+        Say(&["reload"]),
+        Say(&["status"]),
+        Remove("etc/jail.d/extra.local"),
+        Say(&["reload"]),
+        Until("[one] Restore Ban 192.0.2.1", 1),
+        Fail("1.log", &["failure 401 from 192.0.2.2"], 3),
+        Until("[one] Ban 192.0.2.2", 1),
+        Say(&["status", "one"]),
+    ]);
+}
+
+/// Bans that grow, over a restart of the jail and of the server.
+#[test]
+fn growing_bans_and_restarts() {
+    // In the original the second action's command is put together after the ban has grown for sure.
+    let options = "action = slow\n note[name=one]\nlogpath = DIR/1.log\nbantime = 3\nbantime.increment = true\n\
+                   bantime.multipliers = 1 2 4 8\nbantime.maxtime = 1h\n";
+    same(&[
+        Config("action.d/slow.conf", "[Definition]\nactionban = sleep 0.5\n".to_owned()),
+        Config(
+            "action.d/note.conf",
+            action("actionprolong = echo '<actname> prolong <ip> <bancount>' >>DIR/notes/<name>\n"),
+        ),
+        Config("jail.local", jails(&[("one", options)])),
+        Fail("1.log", &["failure 401 from 192.0.2.1"], 3),
+        Until("[one] Unban 192.0.2.1", 1),
+        Fail("1.log", &["failure 401 from 192.0.2.1"], 3),
+        Until("[one] Increase Ban 192.0.2.1", 1),
+        Until("[one] Unban 192.0.2.1", 2),
+        Restart,
+        Fail("1.log", &["failure 401 from 192.0.2.1"], 3),
+        Until("[one] Increase Ban 192.0.2.1", 2),
+        Say(&["restart", "one"]),
+        Until("[one] Restore Ban 192.0.2.1", 1),
+        Until("[one] Unban 192.0.2.1", 3),
+        Say(&["set", "one", "banip", "192.0.2.2"]),
+        Until("[one] Unban 192.0.2.2", 1),
+        Say(&["get", "one", "bantime"]),
+        Say(&["get", "one", "bantime.multipliers"]),
+    ]);
+}
+
+/// A shorter time counts at once for bans that stand; in the original from the next ban or unban of the jail on
+/// (docs/differences.md).
+#[test]
+fn a_shorter_time() {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    for file in ["notes/one", "1.log"] {
+        sandbox.file(file, "");
+    }
+    let config = |name: &str, text: &str| {
+        sandbox.config(name, &text.replace("DIR", &sandbox.folder().display().to_string()));
+    };
+    config("action.d/note.conf", &action(""));
+    config("jail.local", &jails(&[("one", FIRST)]));
+    let server = Server::start(Side::Ours, &sandbox);
+    server.client(&["set", "one", "banip", "192.0.2.1"]).success();
+    server.wait_log("[one] Ban 192.0.2.1");
+    config("jail.local", &jails(&[("one", &format!("{FIRST}bantime = 1\n"))]));
+    server.client(&["reload"]).success();
+    server.wait_log("[one] Unban 192.0.2.1");
+    server.stop();
+}
