@@ -11,7 +11,7 @@ use super::options::OptionMap;
 use super::setting::Setting;
 use super::{origins, strict};
 use crate::value::{Exception, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Reads one configuration directory. Files are parsed once and shared between all who include them;
@@ -104,10 +104,16 @@ impl Configurator {
         Configurator { library: Library::new(conf_dir, vendor_dir) }
     }
 
-    /// The vendor directory: `FERROBAN_VENDOR_DIR`, else `/usr/share/ferroban`.
+    /// The vendor directory: `FERROBAN_VENDOR_DIR`, else `share/ferroban` beside the program's `bin`
+    /// (`/usr/local/share/ferroban` for `/usr/local/bin/ferroban`), else `/usr/share/ferroban`.
     pub fn default_vendor_dir() -> Option<PathBuf> {
-        let dir = std::env::var_os("FERROBAN_VENDOR_DIR").unwrap_or_else(|| "/usr/share/ferroban".into());
-        Some(PathBuf::from(dir)).filter(|dir| dir.is_dir())
+        if let Some(named) = std::env::var_os("FERROBAN_VENDOR_DIR") {
+            return Some(PathBuf::from(named)).filter(|dir| dir.is_dir());
+        }
+        let program = std::env::current_exe().ok();
+        let prefix = program.as_deref().and_then(Path::parent).and_then(Path::parent);
+        let beside = prefix.map(|prefix| prefix.join("share/ferroban"));
+        beside.into_iter().chain([PathBuf::from("/usr/share/ferroban")]).find(|dir| dir.is_dir())
     }
 
     /// Reads fail2ban.conf for the early options. The error's text is what follows `ERROR: `.
