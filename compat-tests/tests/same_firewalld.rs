@@ -5,6 +5,7 @@
 mod daemon;
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use compat_tests::{Sandbox, Server, Side, Version, Witness, side, wait};
 use daemon::Firewalld;
@@ -200,6 +201,29 @@ fn commands_of(side: Side, sandbox: &Sandbox, firewalld: &Firewalld, action: &st
     server.stop();
     let commands = log.lines().filter(|line| line.contains("fail2ban.utils") && !line.contains("over D-Bus"));
     format!("{action}\n{}", commands.map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// When firewalld answers nobody, a ban fails after the time that its client would wait for each call, and nothing
+/// else is held up. (The original's client waits twice, since it asks first what there is to ask.)
+#[test]
+fn firewalld_does_not_answer() {
+    let sandbox = Sandbox::genuine(Version::BASELINE);
+    configure(&sandbox, "firewallcmd-rich-rules[port=22, protocol=tcp]");
+    let firewalld = Firewalld::start(&sandbox);
+    let server = start(Side::Ours, &sandbox, &firewalld, Way::Bus);
+    firewalld.signal("STOP");
+    server.client(&["set", "one", "banip", ATTACKER]).success();
+    server.wait_log(&format!("[one] Ban {ATTACKER}"));
+    let asked = Instant::now();
+    assert_eq!(server.client(&["ping"]).success(), "Server replied: pong");
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    server.wait_log("stderr: 'Error: Did not receive a reply. Possible causes include: ");
+    server.wait_log("(return code: 254)");
+    firewalld.signal("CONT");
+    // the second attempt, which every failed command gets
+    Witness::at(&sandbox).wait(&format!("ban {ATTACKER}"), 1);
+    assert!(firewalld.listing().contains(ATTACKER));
+    server.stop();
 }
 
 /// A client that stands before the distribution's is the admin's own and is run.

@@ -80,6 +80,12 @@ impl<'s> Firewalld<'s> {
         self.sandbox.append("firewalld/firewalld.conf", lines);
     }
 
+    /// Sends firewalld a signal by name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.daemon.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "firewalld no longer runs");
+    }
+
     /// Ends firewalld; the bus goes on.
     pub fn stop(&mut self) {
         end(&mut self.daemon);
@@ -134,6 +140,7 @@ fn end(child: &mut Child) {
     if child.try_wait().is_ok_and(|status| status.is_some()) {
         return;
     }
+    let _ = Command::new("kill").args(["-s", "CONT"]).arg(child.id().to_string()).status();
     let _ = Command::new("kill").arg(child.id().to_string()).status();
     if wait::until(wait::PATIENCE, || child.try_wait().ok().flatten()).is_none() {
         let _ = child.kill();
