@@ -247,31 +247,38 @@ pub fn float_repr(number: f64) -> String {
 }
 
 fn write_str_repr<W: fmt::Write>(out: &mut W, text: &str) -> fmt::Result {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let has = |byte| memchr::memchr(byte, text.as_bytes()).is_some();
+    let quote = if has(b'\'') && !has(b'"') { '"' } else { '\'' };
     let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != quote as u8;
     out.write_char(quote)?;
-    let mut rest = text;
-    loop {
-        // Nearly everything is plain: written in one piece up to the next character that is not.
-        let plain = rest.bytes().position(|byte| !is_plain(&byte)).unwrap_or(rest.len());
-        out.write_str(&rest[..plain])?;
-        let mut chars = rest[plain..].chars();
-        let Some(c) = chars.next() else { break };
-        rest = chars.as_str();
+    // Nearly everything is plain: what lies between `start` and `at` is written in one piece.
+    let (mut start, mut at) = (0, 0);
+    while let Some(plain) = text.as_bytes()[at..].iter().position(|byte| !is_plain(byte)) {
+        at += plain;
+        let Some(c) = text[at..].chars().next() else { break };
+        let next = at + c.len_utf8();
+        if c.is_ascii() || !is_printable(c) {
+            out.write_str(&text[start..at])?;
+            start = next;
+        }
         match c {
-            '\\' => out.write_str("\\\\")?,
             '\n' => out.write_str("\\n")?,
             '\t' => out.write_str("\\t")?,
             '\r' => out.write_str("\\r")?,
-            c if c == quote => out.write_str(if quote == '"' { "\\\"" } else { "\\'" })?,
-            c if is_printable(c) => out.write_char(c)?,
+            c if c == '\\' || c == quote => {
+                out.write_char('\\')?;
+                start = at;
+            }
+            _ if start < next => {}
             c => match file_name::surrogate(c).unwrap_or(c as u32) {
                 code @ 0..=0xff => write!(out, "\\x{code:02x}")?,
                 code @ 0x100..=0xffff => write!(out, "\\u{code:04x}")?,
                 code => write!(out, "\\U{code:08x}")?,
             },
         }
+        at = next;
     }
+    out.write_str(&text[start..])?;
     out.write_char(quote)
 }
 
@@ -296,8 +303,8 @@ fn write_bytes_repr<W: fmt::Write>(out: &mut W, bytes: &[u8]) -> fmt::Result {
 /// private-use or unassigned character.
 fn is_printable(c: char) -> bool {
     use std::sync::OnceLock;
-    // European letters need no table.
-    if matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{24f}') {
+    // Nearly always it is a letter, which the standard library knows.
+    if c.is_alphanumeric() {
         return true;
     }
     static UNPRINTABLE: OnceLock<regex_automata::meta::Regex> = OnceLock::new();

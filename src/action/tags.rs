@@ -5,9 +5,9 @@
 //! something to a shell does not enter the script: it is passed as a positional argument and the script
 //! refers to it by a variable.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 use super::host::Host;
 use super::info::ActionInfo;
@@ -82,13 +82,12 @@ impl StaticCache {
 fn resolved(properties: &Tags, conditional: &str) -> Result<Tags, Exception> {
     let text = |(name, value)| match value {
         &Value::None => (name, None),
-        Value::Str(text) => (name, Some(Cow::Borrowed(text.as_str()))),
-        other => (name, Some(Cow::Owned(other.to_text()))),
+        value => (name, Some(Rc::from(value.to_text()))),
     };
     let texts = properties.iter().map(|(name, value)| text((name.as_str(), value))).collect();
     let mut properties = properties.clone();
     for (index, text) in resolve::<Exception>(texts, conditional, &ESCAPED, &mut |_| Ok(None))? {
-        properties[index] = Value::Str(text);
+        properties[index] = Value::str(&*text);
     }
     Ok(properties)
 }

@@ -9,7 +9,6 @@ use super::options::{Given, Mode, OptionMap, Spec, convert_options, read_options
 use super::raw::{Config, conditional};
 use super::setting::Setting;
 use super::tags::resolve;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -55,7 +54,7 @@ pub struct Definition {
     /// What precedes the sections in interpolation: options of the jail, and parameters.
     variables: Variables,
     /// Tags looked up in the sections; as upstream, kept when options are read again.
-    looked_up: HashMap<String, Option<String>, foldhash::fast::RandomState>,
+    looked_up: HashMap<String, Option<Rc<str>>, foldhash::fast::RandomState>,
 }
 
 impl Definition {
@@ -143,7 +142,7 @@ impl Definition {
         };
         let texts = options.iter().map(|(name, value)| (&**name, value.text())).collect();
         for (index, text) in resolve::<Error>(texts, "", &ignore, &mut lookup)? {
-            options[index] = text.into();
+            options[index] = Setting::Text(text);
         }
         convert_options(&mut options, self.specs, reporter);
         Ok(options)
@@ -151,7 +150,7 @@ impl Definition {
 }
 
 /// The text for a tag that is no option: from `[Definition]`, or from the section it names.
-fn look_up(config: &Config, variables: &Variables, tag: &str) -> Result<Option<String>, Error> {
+fn look_up(config: &Config, variables: &Variables, tag: &str) -> Result<Option<Rc<str>>, Error> {
     let found = config.find_anywhere("Definition", tag, variables)?;
-    Ok(found.as_ref().and_then(Setting::text).map(Cow::into_owned))
+    Ok(found.as_ref().and_then(Setting::text))
 }

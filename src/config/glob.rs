@@ -11,7 +11,7 @@ pub fn glob(pattern: &str) -> Vec<String> {
     find(pattern, false)
 }
 
-fn has_magic(pattern: &str) -> bool {
+pub fn has_magic(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 

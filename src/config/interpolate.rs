@@ -70,20 +70,22 @@ const MAX_DEPTH: u32 = 10;
 impl Config {
     /// The value of an option, interpolated.
     pub fn get(&self, section: &str, option: &str, variables: &Variables) -> Result<Setting, Error> {
-        if !self.has_section(section) {
-            return Err(ParserError::NoSection(section.to_owned()).into());
-        }
-        let missing =
-            || ParserError::NoOption { option: lower_case(option).into_owned(), section: section.to_owned() };
+        let missing = || {
+            let section = section.to_owned();
+            match self.has_section(&section) {
+                true => ParserError::NoOption { option: lower_case(option).into_owned(), section },
+                false => ParserError::NoSection(section),
+            }
+        };
         Ok(self.find(section, option, variables)?.ok_or_else(missing)?)
     }
 
     /// As [`Config::get`]; `None` if there is no such option or section.
     pub fn find(&self, section: &str, option: &str, variables: &Variables) -> Result<Option<Setting>, Error> {
-        if !self.has_section(section) {
+        let own = self.sections.get(section);
+        if own.is_none() && section != DEFAULT {
             return Ok(None);
         }
-        let own = self.sections.get(section);
         let option = &*lower_case(option);
         let variable = variables.get(option).map(Found::Variable);
         let Some(found) = variable.or_else(|| self.lookup(own, option).map(Found::Option)) else {

@@ -1,6 +1,7 @@
 //! The files of a configuration directory: finding, parsing once, merging (COMPAT §2.1).
 
-use super::glob::glob;
+use super::folders::Folders;
+use super::glob::{glob, has_magic};
 use super::ini::{self, Failure, File};
 use super::interpolate::Variables;
 use super::message::{Error, Reporter, level};
@@ -27,6 +28,7 @@ pub type Shared = Rc<RefCell<Config>>;
 pub struct Library {
     base: String,
     vendor: Option<PathBuf>,
+    folders: Folders,
     files: HashMap<String, Option<Rc<File>>>,
     /// Files to merge for a list of files, includes resolved.
     includes: HashMap<Vec<String>, Rc<Vec<String>>>,
@@ -39,6 +41,7 @@ impl Library {
         Library {
             base: base.trim_end_matches('/').to_owned(),
             vendor,
+            folders: Folders::default(),
             files: HashMap::new(),
             includes: HashMap::new(),
             configs: HashMap::new(),
@@ -53,6 +56,7 @@ impl Library {
     /// Forgets filters and actions, so that changed files are read again. As upstream, what was read of
     /// fail2ban.conf and jail.conf stays.
     pub fn clear(&mut self) {
+        self.folders = Folders::default();
         self.files.clear();
         self.includes.clear();
         self.configs.retain(|name, _| name == "fail2ban" || name == "jail");
@@ -60,12 +64,14 @@ impl Library {
 
     /// The path where a file of the directory really is: there, or else in the vendor directory.
     pub fn locate(&self, path: &str) -> PathBuf {
-        let own = file_name::encode(path);
-        let Some(vendor) = self.vendor.as_ref().filter(|_| !own.exists() && !path.ends_with(".local")) else {
-            return own;
-        };
-        let inside = path.strip_prefix(&self.base).and_then(|path| path.strip_prefix('/'));
-        inside.map(|inside| vendor.join(inside)).filter(|path| path.exists()).unwrap_or(own)
+        self.vendored(path).filter(|_| !self.folders.exists(path)).unwrap_or_else(|| file_name::encode(path))
+    }
+
+    /// The file in the vendor directory, if it is there.
+    fn vendored(&self, path: &str) -> Option<PathBuf> {
+        let vendor = self.vendor.as_ref().filter(|_| !path.ends_with(".local"))?;
+        let inside = path.strip_prefix(&self.base)?.strip_prefix('/')?;
+        Some(vendor.join(inside)).filter(|path| path.exists())
     }
 
     /// Reads `NAME.conf` with drop-ins and local overrides, once per name. `None` means that it cannot be
@@ -108,7 +114,12 @@ impl Library {
 
     /// The files that make up a configuration, least important first.
     fn candidates(&self, base: &str) -> Vec<String> {
+        // Names may be patterns, though hardly ever on purpose.
+        let has_drop_ins = has_magic(base) || self.folders.may_have(&format!("{base}.d"));
         let drop_ins = |ending: &str| {
+            if !has_drop_ins {
+                return Vec::new();
+            }
             let mut files = glob(&format!("{base}.d/*{ending}"));
             files.sort();
             files
@@ -117,7 +128,7 @@ impl Library {
         files.extend(drop_ins(".conf"));
         files.push(format!("{base}.local"));
         files.extend(drop_ins(".local"));
-        files.retain(|file| self.locate(file).exists());
+        files.retain(|file| self.folders.exists(file) || self.vendored(file).is_some());
         files
     }
 
@@ -171,7 +182,7 @@ impl Library {
         seen: &[String],
         reporter: &mut Reporter,
     ) -> Result<Rc<Vec<String>>, Error> {
-        let files = with_local(files);
+        let files = with_local(files, &self.folders);
         if let Some(all) = self.includes.get(&files) {
             return Ok(all.clone());
         }
@@ -252,12 +263,12 @@ fn fatal(failure: Failure) -> Error {
 }
 
 /// Adds behind every file its `.local`, unless that is in the list anyway.
-fn with_local(files: Vec<String>) -> Vec<String> {
+fn with_local(files: Vec<String>, folders: &Folders) -> Vec<String> {
     let mut all = Vec::with_capacity(files.len());
     for file in &files {
         all.push(file.clone());
         let local = format!("{}.local", without_extension(file));
-        if !files.contains(&local) && file_name::encode(&local).is_file() {
+        if !files.contains(&local) && folders.may_have(&local) && file_name::encode(&local).is_file() {
             all.push(local);
         }
     }

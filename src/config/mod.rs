@@ -15,6 +15,7 @@ pub mod dump;
 pub mod duration;
 mod encoding;
 mod filter;
+mod folders;
 mod general;
 mod glob;
 mod ini;

@@ -24,8 +24,12 @@ impl Setting {
     }
 
     /// The text, if there is a valid value.
-    pub fn text(&self) -> Option<Cow<'_, str>> {
-        (*self != Setting::None).then(|| self.to_text())
+    pub fn text(&self) -> Option<Rc<str>> {
+        match self {
+            Setting::None => None,
+            Setting::Text(text) => Some(text.clone()),
+            other => Some(other.to_text().into()),
+        }
     }
 
     /// Python's `str(value)`.

@@ -1,8 +1,8 @@
 //! `<tag>` substitution among the options of a filter or an action (COMPAT §2.4); the server uses it too.
 
 use crate::value::{Exception, Value};
-use std::borrow::Cow;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// How often one tag may be replaced within one value before it counts as recursive.
 pub const MAX_TAG_REPLACE_COUNT: i64 = 25;
@@ -15,10 +15,10 @@ pub(super) const MAX_VALUE: usize = 4 << 20;
 const ROOM: usize = 1024;
 
 /// Texts of options by name; an option without valid value counts as absent.
-pub type Texts<'a> = indexmap::IndexMap<&'a str, Option<Cow<'a, str>>, foldhash::fast::RandomState>;
+pub type Texts<'a> = indexmap::IndexMap<&'a str, Option<Rc<str>>, foldhash::fast::RandomState>;
 
 /// Asked for the text of a tag that no option has.
-pub type Lookup<'a, E> = dyn FnMut(&str) -> Result<Option<String>, E> + 'a;
+pub type Lookup<'a, E> = dyn FnMut(&str) -> Result<Option<Rc<str>>, E> + 'a;
 
 /// The first `<name>` at or after byte `from` (a name has no space and no angle bracket): its range
 /// including the brackets.
@@ -36,6 +36,12 @@ pub fn find_tag(text: &str, from: usize) -> Option<Range<usize>> {
     }
 }
 
+/// Whether a tag has begun in the text that what follows may end.
+fn is_open(text: &str) -> bool {
+    let open = memchr::memrchr(b'<', text.as_bytes());
+    open.is_some_and(|at| memchr::memchr2(b' ', b'>', &text.as_bytes()[at..]).is_none())
+}
+
 fn count_tags(text: &str) -> usize {
     std::iter::successors(find_tag(text, 0), |found| find_tag(text, found.end)).count()
 }
@@ -51,8 +57,8 @@ pub fn resolve<E: From<Exception>>(
     conditional: &str,
     ignore: &[&str],
     lookup: &mut Lookup<E>,
-) -> Result<Vec<(usize, String)>, E> {
-    let has_tags = |text: &Option<Cow<str>>| text.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
+) -> Result<Vec<(usize, Rc<str>)>, E> {
+    let has_tags = |text: &Option<Rc<str>>| text.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
     let open = texts.iter().enumerate().filter(|(_, (name, text))| has_tags(text) && !ignore.contains(name));
     // The options that may change, and how often each tag was replaced in them.
     let mut open: Vec<(usize, Counts)> = open.map(|(index, _)| (index, Counts::new())).collect();
@@ -65,7 +71,7 @@ pub fn resolve<E: From<Exception>>(
             log.clear();
             let (log, out) = (&mut log, &mut out);
             let mut pass = Pass { name, texts: &texts, conditional, ignore, counts, log, unknown: 0, out };
-            pass.replace(text.as_deref().unwrap_or_default(), lookup)?;
+            pass.replace(text.clone().unwrap_or_default(), lookup)?;
             if pass.log.is_empty() {
                 // Nor will it change when others have.
                 continue;
@@ -76,11 +82,11 @@ pub fn resolve<E: From<Exception>>(
                 open.push((index, counts));
             }
             changed[index] = true;
-            texts[index] = Some(Cow::Owned(out.clone()));
+            texts[index] = Some(out.as_str().into());
         }
     }
     let texts = texts.into_values().enumerate().filter(|(index, _)| changed[*index]);
-    Ok(texts.map(|(index, text)| (index, text.unwrap_or_default().into_owned())).collect())
+    Ok(texts.filter_map(|(index, text)| Some((index, text?))).collect())
 }
 
 /// How often each tag was replaced in a value, in order of the first time.
@@ -104,8 +110,8 @@ struct Pass<'a> {
 }
 
 /// A text that is gone through: the value, or within it the text for a tag.
-struct Part<'a> {
-    text: Cow<'a, str>,
+struct Part {
+    text: Rc<str>,
     /// How far it was gone through.
     at: usize,
     /// When it would have come up in upstream's value.
@@ -113,9 +119,9 @@ struct Part<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn replace<E: From<Exception>>(&mut self, value: &'a str, lookup: &mut Lookup<E>) -> Result<(), E> {
+    fn replace<E: From<Exception>>(&mut self, value: Rc<str>, lookup: &mut Lookup<E>) -> Result<(), E> {
         let mut parts = Vec::with_capacity(8);
-        parts.push(Part { text: Cow::Borrowed(value), at: 0, since: 0 });
+        parts.push(Part { text: value, at: 0, since: 0 });
         let mut replaced = 0;
         while let Some(part) = parts.last_mut() {
             let Some(found) = find_tag(&part.text, part.at) else {
@@ -136,16 +142,23 @@ impl<'a> Pass<'a> {
                 self.unknown += 1;
                 continue;
             };
-            let since = match earlier {
-                Some(time) => part.since + time + 1,
-                None => self.count(counted, tag),
-            };
-            self.out.push_str(&part.text[part.at..found.start]);
-            part.at = found.end;
             replaced += found.len();
             if self.out.len() + text.len() + replaced > MAX_VALUE {
                 return Err(self.growth().into());
             }
+            let before = &part.text[part.at..found.start];
+            if earlier.is_some() && !text.contains('<') && is_open(before) {
+                // Upstream has replaced this already, and finds the tag around it.
+                part.text = [before, &text, &part.text[found.end..]].concat().into();
+                part.at = 0;
+                continue;
+            }
+            let since = match earlier {
+                Some(time) => part.since + time + 1,
+                None => self.count(counted, tag),
+            };
+            self.out.push_str(before);
+            part.at = found.end;
             parts.push(Part { text, at: 0, since });
         }
         Ok(())
@@ -163,19 +176,19 @@ impl<'a> Pass<'a> {
     }
 
     /// The text for a tag: that of an option, the conditional one first, or else what `lookup` knows.
-    fn text<E>(&self, tag: &str, lookup: &mut Lookup<E>) -> Result<Option<Cow<'a, str>>, E> {
+    fn text<E>(&self, tag: &str, lookup: &mut Lookup<E>) -> Result<Option<Rc<str>>, E> {
         if self.ignore.contains(&tag) {
             return Ok(None);
         }
         let texts = self.texts;
-        let given = |name: &str| texts.get(name)?.as_deref();
+        let given = |name: &str| texts.get(name)?.clone();
         let conditional = match self.conditional {
             "" => None,
             condition => given(&format!("{tag}?{condition}")),
         };
         match conditional.or_else(|| given(tag)) {
-            Some(text) => Ok(Some(Cow::Borrowed(text))),
-            None => Ok(lookup(tag)?.map(Cow::Owned)),
+            Some(text) => Ok(Some(text)),
+            None => lookup(tag),
         }
     }
 
@@ -212,11 +225,11 @@ mod tests {
     use super::*;
 
     fn substitute(pairs: &[(&str, &str)], ignore: &[&str], conditional: &str) -> Result<Vec<String>, String> {
-        let texts = pairs.iter().map(|(name, text)| (*name, Some(Cow::Borrowed(*text)))).collect();
+        let texts = pairs.iter().map(|(name, text)| (*name, Some(Rc::from(*text)))).collect();
         let mut none = |_: &str| Ok::<_, Exception>(None);
         let changed = resolve(texts, conditional, ignore, &mut none).map_err(|error| error.message())?;
         let mut texts: Vec<String> = pairs.iter().map(|(_, text)| text.to_string()).collect();
-        changed.into_iter().for_each(|(index, text)| texts[index] = text);
+        changed.into_iter().for_each(|(index, text)| texts[index] = text.to_string());
         Ok(texts)
     }
 
@@ -244,6 +257,9 @@ mod tests {
                  fail tag: a, found: a in {'b': 1}, value: x <a>"
                 .into())
         );
+        // The second <b> is replaced together with the first one, so that <c-1> is found in the same round.
+        let around = substitute(&[("a", "<b> <c-<b>> <d>"), ("b", "1"), ("c-1", "2"), ("d", "<a>")], &[], "");
+        assert!(around.is_err_and(|error| error.contains("in {'b': 1, 'c-1': 1, 'd': 1}, value: 1 2 <a>")));
         assert!(substitute(&[("a", "<b>"), ("b", "<c>"), ("c", "<b>")], &[], "").is_err());
         let double: Vec<(String, String)> =
             (0..40).map(|i| (format!("t{i}"), format!("<t{0}><t{0}>.", i + 1))).collect();
