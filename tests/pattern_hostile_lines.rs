@@ -7,6 +7,10 @@ use ferroban::pattern::{Captures, Engine, FailRegex, Info, Origin, StepLimit, Us
 
 const LINE: usize = 65_536;
 
+/// Steps that a search may take: those before the automaton is asked, and where there is none, a million more.
+const STEPS: u64 = 20_000 + 2 * LINE as u64 + 1000;
+const MOST_STEPS: u64 = STEPS + 1_000_000;
+
 /// Expression, beginning of the line, what fills it, its end; whether it matches.
 type Case = (&'static str, &'static str, &'static str, &'static str, Result<bool, StepLimit>);
 
@@ -41,8 +45,12 @@ fn hostile_lines_end_within_the_step_limit() {
     for (text, begin, fill, end, expected) in CASES {
         let line = format!("{begin}{}{end}", fill.repeat(LINE / fill.len()));
         let regex = FailRegex::new(text, UseDns::Yes, false, Origin::default()).expect("it compiles");
-        let found = regex.regex().search(line.as_bytes(), 0, &mut Captures::new());
+        let mut captures = Captures::new();
+        let found = regex.regex().search(line.as_bytes(), 0, &mut captures);
         assert_eq!(found, *expected, "{text}");
+        let linear = regex.regex().info().engine == Engine::Linear;
+        let most = if linear { STEPS } else { MOST_STEPS };
+        assert!(captures.steps() <= most, "{} steps: {text}", captures.steps());
     }
 }
 

@@ -22,7 +22,8 @@ enum Entry {
 struct FileSet {
     path: String,
     addresses: AddressSet,
-    networks: Vec<Address>,
+    /// Networks and names.
+    others: Vec<Address>,
     next_check: f64,
     seen: Option<(i64, i64, u64, u64)>,
 }
@@ -162,24 +163,30 @@ impl Ignore {
         }
         for entry in &mut self.list {
             match entry {
-                Entry::File(file) => {
-                    if file.contains(id, now, warn) {
-                        return Verdict::By(file.shown());
-                    }
-                }
-                Entry::Address(Address::Name(name)) => match known.addresses_of(name) {
+                Entry::File(file) => match file.contains(id, now, known, warn) {
                     None => return Verdict::Wait,
-                    Some(addresses) if addresses.contains(id) => return Verdict::By("dns".to_owned()),
-                    Some(_) => {}
+                    Some(true) => return Verdict::By(file.shown()),
+                    Some(false) => {}
                 },
-                Entry::Address(network) => {
-                    if id.is_in(network) {
-                        return Verdict::By("ip".to_owned());
+                Entry::Address(address) => match covers(address, id, known) {
+                    None => return Verdict::Wait,
+                    Some(true) if matches!(address, Address::Name(_)) => {
+                        return Verdict::By("dns".to_owned());
                     }
-                }
+                    Some(true) => return Verdict::By("ip".to_owned()),
+                    Some(false) => {}
+                },
             }
         }
         Verdict::No
+    }
+}
+
+/// Whether a network, or a name's addresses, cover `id`; `None` while the name is being looked up.
+fn covers(entry: &Address, id: &Address, known: &mut dyn Known) -> Option<bool> {
+    match entry {
+        Address::Name(name) => Some(known.addresses_of(name)?.contains(id)),
+        network => Some(id.is_in(network)),
     }
 }
 
@@ -205,7 +212,7 @@ impl FileSet {
         FileSet {
             path: path.to_owned(),
             addresses: HashSet::default(),
-            networks: Vec::new(),
+            others: Vec::new(),
             next_check: f64::MIN,
             seen: None,
         }
@@ -217,7 +224,14 @@ impl FileSet {
         format!("file:{slash}{}", self.path)
     }
 
-    fn contains(&mut self, id: &Address, now: f64, warn: &mut dyn FnMut(String)) -> bool {
+    /// `None` while a name in the file is being looked up.
+    fn contains(
+        &mut self,
+        id: &Address,
+        now: f64,
+        known: &mut dyn Known,
+        warn: &mut dyn FnMut(String),
+    ) -> Option<bool> {
         if now > self.next_check {
             self.next_check = now + 1.0;
             if let Err(error) = self.refresh() {
@@ -229,7 +243,15 @@ impl FileSet {
                 ));
             }
         }
-        self.addresses.contains(id) || self.networks.iter().any(|network| id.is_in(network))
+        if self.addresses.contains(id) {
+            return Some(true);
+        }
+        for entry in &self.others {
+            if covers(entry, id, known)? {
+                return Some(true);
+            }
+        }
+        Some(false)
     }
 
     fn refresh(&mut self) -> std::io::Result<()> {
@@ -241,9 +263,9 @@ impl FileSet {
         self.seen = Some(seen);
         let text = fs::read_to_string(&self.path)?;
         let addresses: Vec<Address> = words(&text).filter_map(|word| Address::parse(word).ok()).collect();
-        let (single, networks) = addresses.into_iter().partition(Address::is_single);
+        let (single, others) = addresses.into_iter().partition(Address::is_single);
         self.addresses = Vec::into_iter(single).collect();
-        self.networks = networks;
+        self.others = others;
         Ok(())
     }
 }

@@ -56,9 +56,8 @@ impl Jail {
         out: &mut Vec<Effect>,
     ) {
         if self.waiting.is_empty() {
-            if let Some(pending) = self.handle(pending, now, known, out) {
-                self.waiting.push_back(pending);
-            }
+            let rest = self.handle(pending, now, known, out);
+            self.waiting.extend(rest);
         } else if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(pending);
         } else {
@@ -70,8 +69,9 @@ impl Jail {
     /// Something that failures may wait for has been answered.
     pub fn resume(&mut self, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         while let Some(pending) = self.waiting.pop_front() {
-            if let Some(pending) = self.handle(pending, now, known, out) {
-                self.waiting.push_front(pending);
+            let rest = self.handle(pending, now, known, out);
+            if !rest.is_empty() {
+                rest.into_iter().rev().for_each(|pending| self.waiting.push_front(pending));
                 return;
             }
         }
@@ -86,25 +86,25 @@ impl Jail {
         self.resume(now, known, out);
     }
 
-    /// Counts a failure, or gives it back if it has to wait.
+    /// Counts a failure, or gives it back if it has to wait: in as many parts as it has addresses left.
     fn handle(
         &mut self,
         pending: Pending,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
-    ) -> Option<Pending> {
+    ) -> Vec<Pending> {
         match &pending.id {
-            Id::Pending => None,
+            Id::Pending => Vec::new(),
             Id::Known(id) => {
                 let id = id.clone();
-                self.handle_known(pending, id, now, known, out)
+                self.handle_known(pending, id, now, known, out).into_iter().collect()
             }
             Id::Host(name) => {
                 if !matches!(self.filter.use_dns(), UseDns::Yes | UseDns::Warn) {
-                    return None;
+                    return Vec::new();
                 }
-                let Some(addresses) = known.addresses_of(name) else { return Some(pending) };
+                let Some(addresses) = known.addresses_of(name) else { return vec![pending] };
                 let mut addresses: Vec<Address> = addresses.iter().cloned().collect();
                 addresses.sort();
                 if !addresses.is_empty() && self.filter.use_dns() == UseDns::Warn {
@@ -112,13 +112,16 @@ impl Jail {
                     let text = format!("Determined IP using DNS Lookup: {name} = {set}");
                     out.push(Effect::Log { level: level::WARNING, logger: "fail2ban.ipdns", text });
                 }
+                let mut rest = Vec::new();
                 for id in addresses {
                     let one = Pending { id: Id::Known(id.clone()), ..pending.clone() };
-                    if let Some(one) = self.handle_known(one, id, now, known, out) {
-                        self.waiting.push_back(one);
+                    // one after the other: an answer belongs to the first that waits
+                    match rest.is_empty() {
+                        true => rest.extend(self.handle_known(one, id, now, known, out)),
+                        false => rest.push(one),
                     }
                 }
-                None
+                rest
             }
         }
     }

@@ -275,6 +275,12 @@ impl Captures {
         Captures::default()
     }
 
+    /// Steps of the matcher in all searches so far, for tests of their limit. (Those of automata are not counted.)
+    #[doc(hidden)]
+    pub fn steps(&self) -> u64 {
+        self.scratch.spent
+    }
+
     /// Byte range of group `i` (0 = whole match) of the last successful search; `None` if the
     /// group did not take part or does not exist.
     pub fn get(&self, i: usize) -> Option<(usize, usize)> {

@@ -26,11 +26,13 @@ pub(super) fn search(
     }
     scratch.prepare(program);
     let mut vm = Vm::new(program, text, scratch, steps);
-    match &program.start {
+    let found = match &program.start {
         Start::Text | Start::Once => vm.attempt(start, 0, start),
         Start::Literal { literal, skip } => at_literals(&mut vm, literal, *skip, text, start),
         other => at_each(&mut vm, text, start, |pos| next_start(other, text, start, pos)),
-    }
+    };
+    vm.count(steps);
+    found
 }
 
 /// A match that begins at `start`.

@@ -32,6 +32,15 @@ enum Role {
     Ignore,
 }
 
+impl Role {
+    fn option(self) -> &'static str {
+        match self {
+            Role::Fail => "failregex",
+            Role::Ignore => "ignoreregex",
+        }
+    }
+}
+
 impl Tester<'_> {
     /// Takes the REGEX argument.
     pub(super) fn read_failregex(&mut self, value: &str) -> Result<(), Exit> {
@@ -83,8 +92,7 @@ impl Tester<'_> {
     }
 
     fn add_literal(&mut self, role: Role, value: &str) -> Result<(), Exit> {
-        let label = if role == Role::Fail { "failregex" } else { "ignoreregex" };
-        self.say(&format!("Use {label:>11} line : {}", short(value)));
+        self.say(&format!("Use {:>11} line : {}", role.option(), short(value)));
         self.add(role, &[value.to_owned()])
     }
 
@@ -238,7 +246,7 @@ impl Tester<'_> {
         for value in values {
             let result = match option {
                 "prefregex" => {
-                    let result = self.filter.set_prefregex(value, Origin::default());
+                    let result = self.filter.set_prefregex(value, Origin("prefregex".into()));
                     result.map_err(|e| self.regex_error(&e))?;
                     Ok(())
                 }
@@ -265,9 +273,11 @@ impl Tester<'_> {
     fn add(&mut self, role: Role, texts: &[String]) -> Result<(), Exit> {
         for text in texts {
             let regex = Regex { text: text.clone(), hits: 0, matches: Vec::new() };
-            let (list, result) = match role {
-                Role::Fail => (&mut self.failregex, self.filter.add_failregex(text, Origin::default())),
-                Role::Ignore => (&mut self.ignoreregex, self.filter.add_ignoreregex(text, Origin::default())),
+            let list = if role == Role::Fail { &mut self.failregex } else { &mut self.ignoreregex };
+            let origin = Origin(format!("{} {}", role.option(), list.len() + 1).into());
+            let result = match role {
+                Role::Fail => self.filter.add_failregex(text, origin),
+                Role::Ignore => self.filter.add_ignoreregex(text, origin),
             };
             list.push(regex);
             result.map_err(|e| self.regex_error(&e))?;

@@ -53,6 +53,8 @@ pub(super) struct Scratch {
     counters: Vec<Counter>,
     /// A slot was set for which the stack has no old value.
     dirty: bool,
+    /// Steps of all searches.
+    pub spent: u64,
 }
 
 impl Scratch {
@@ -86,6 +88,11 @@ impl<'a> Vm<'a> {
     /// A search of `text`, shorter than 4 GiB, that may take so many steps.
     pub fn new(program: &'a Program, text: &'a [u8], scratch: &'a mut Scratch, steps: u32) -> Vm<'a> {
         Vm { program, text, scratch, steps, line: (1, 0) }
+    }
+
+    /// Counts the steps that were taken of the `allowed` ones.
+    pub fn count(&mut self, allowed: u32) {
+        self.scratch.spent += u64::from(allowed - self.steps);
     }
 
     /// Tries to match from instruction `pc` at `pos`; the match is said to begin at `start`.

@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::args::Args;
-use crate::action::BanInfo;
+use crate::action::{self, BanInfo};
 use crate::address::Address;
 use crate::bans::{Ban, NEVER, PERMANENT};
 use crate::clock::local_text;
@@ -32,10 +32,7 @@ pub(in crate::server) fn run_ignore_command(engine: &mut Engine, jail: &str, com
     let work = {
         let (sender, jail) = (sender.clone(), jail.clone());
         move || {
-            let ignored = {
-                let _ = (&command, &info, &host);
-                false
-            };
+            let ignored = action::run_ignore_command(&command, &info, &jail, &*host);
             sender.send(Message::Command { jail, ignored });
         }
     };
