@@ -54,6 +54,38 @@ fn filters_of_1_1_1() {
     compare(Version("1.1.1"));
 }
 
+/// The filters of the advisory GHSA-33wh-ccjc-p397, as they were before 1.1.1, on which the original never ends.
+#[test]
+fn lines_that_hang_the_original() {
+    let cases = [
+        (
+            "domino-smtp",
+            "smtp: LENGTHauthentication failure using internet password",
+            "a ",
+            "08-09-2014 06:14:27   smtp: postmaster [192.0.2.1] authentication failure using internet password",
+        ),
+        (
+            "dovecot",
+            "host dovecot: imap-login: DisconnectedLENGTH (auth failed, 1 attempts): user=<a>, rip=1, x>",
+            ": a",
+            "2005-01-01 00:00:00 host dovecot: imap-login: Disconnected (auth failed, 1 attempts): user=<a>, \
+             method=PLAIN, rip=192.0.2.1, lip=192.0.2.2",
+        ),
+    ];
+    for version in [Version("1.0.2"), Version("1.1.0")] {
+        for (filter, hostile, unit, real) in cases {
+            let hostile = hostile.replace("LENGTH", &unit.repeat(65_536 / unit.len()));
+            let sandbox = Sandbox::empty();
+            let log = sandbox.file("app.log", &format!("{hostile}\n{real}\n{hostile}\n"));
+            let mut command = Side::Ours.regex();
+            command.arg("-c").arg(version.configuration()).args(["-o", "ip"]).arg(log);
+            // the steps of each line are limited, so this ends, however slow the machine
+            let output = Output::of(command.arg(format!("filter.d/{filter}.conf")));
+            assert_eq!(output.success(), "192.0.2.1", "{filter} of {}", version.0);
+        }
+    }
+}
+
 fn compare(version: Version) {
     let started = Instant::now();
     let mut run = Run::new(version);

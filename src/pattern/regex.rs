@@ -13,8 +13,8 @@ use super::search;
 use super::specialise::specialise;
 use super::vm::{Scratch, UNSET};
 
-/// Steps (a few nanoseconds each) after which the matcher gives up.
-const STEPS: u32 = 1_000_000;
+/// Steps after which the matcher gives up: less than 50 ms on the hostile lines known.
+const STEPS: u32 = 700_000;
 
 /// Steps after which the automaton is asked instead, if there is one: some for any text, and some
 /// for each byte.
