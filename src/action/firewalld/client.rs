@@ -1,11 +1,12 @@
 //! What `firewall-cmd` would have said and how it would have ended.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::bus::{self, Failure};
-use super::forms::{Answer, Call, recognise};
+use super::forms::{Answer, CLIENT, Call, recognise};
 use crate::action::batch::find;
 use crate::action::tags::ShellCommand;
 
@@ -107,8 +108,8 @@ pub(in crate::action) fn execute(command: &ShellCommand, limit: Duration) -> Opt
 }
 
 fn is_the_client_that_runs() -> bool {
-    let folder = find("firewall-cmd").and_then(|path| path.parent().map(std::path::Path::to_owned));
-    folder.is_some_and(|folder| FOLDERS.iter().any(|known| folder.as_path() == std::path::Path::new(known)))
+    let known = |path: &Path| FOLDERS.iter().any(|folder| path.parent() == Some(Path::new(folder)));
+    find(CLIENT).is_some_and(|path| known(&path))
 }
 
 /// Makes one call; `None` if the command must be run after all, which is no harm to what is already done.

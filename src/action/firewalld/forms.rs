@@ -5,7 +5,7 @@ use crate::action::shell::simple_commands;
 use crate::action::tags::ShellCommand;
 
 /// The client, by the name that the stock actions use.
-const CLIENT: &str = "firewall-cmd";
+pub(super) const CLIENT: &str = "firewall-cmd";
 
 const DIRECT: &str = "org.fedoraproject.FirewallD1.direct";
 const ZONE: &str = "org.fedoraproject.FirewallD1.zone";
