@@ -17,14 +17,18 @@
 //! - [`samples`] — upstream's sample logs with their filters
 //! - [`regex_tool`] — output of fail2ban-regex without what differs from run to run
 //! - [`fuzz`] — generated input: seed and time budget
+//! - [`workload`], [`logs`] — what measurements are made with
+//! - [`instructions`] — instructions that a line costs
 #![forbid(unsafe_code)]
 
 pub mod clients;
 pub mod database;
 pub mod flood;
 pub mod fuzz;
+pub mod instructions;
 pub mod journal;
 pub mod journald;
+pub mod logs;
 pub mod namespace;
 pub mod normalise;
 pub mod original;
@@ -36,6 +40,7 @@ pub mod server;
 pub mod side;
 pub mod wait;
 pub mod witness;
+pub mod workload;
 
 pub use namespace::Namespace;
 pub use original::Version;

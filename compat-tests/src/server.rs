@@ -1,4 +1,5 @@
 //! A server that runs in a sandbox.
+use std::io::{Read, Seek, SeekFrom};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -84,6 +85,16 @@ impl<'s> Server<'s> {
         let line = || self.log().lines().filter(|line| line.contains(text)).nth(times - 1).map(str::to_owned);
         wait::until(wait::PATIENCE, line)
             .unwrap_or_else(|| panic!("not logged {times} time(s): {text}\n{}", self.everything_said()))
+    }
+
+    /// Whether the end of the log (as much as a batch of lines) holds `text`: cheap, however long the log is.
+    pub fn logged_last(&self, text: &str) -> bool {
+        let Ok(mut file) = std::fs::File::open(self.sandbox.server_log()) else { return false };
+        let length = file.metadata().map_or(0, |data| data.len());
+        let mut end = Vec::new();
+        let start = SeekFrom::Start(length.saturating_sub(4096));
+        let read = file.seek(start).and_then(|_| file.read_to_end(&mut end));
+        read.is_ok() && String::from_utf8_lossy(&end).contains(text)
     }
 
     /// Waits for the server to end by itself; its exit status.

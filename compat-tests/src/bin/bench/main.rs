@@ -3,7 +3,6 @@
 //! Every measurement runs on both, alternating, three times (or as often as the first argument says); the
 //! table shows medians. A second argument picks the works whose name contains it. Where the original would take minutes, it gets less of the same work, and rates are
 //! compared.
-mod logs;
 mod measure;
 mod work;
 

@@ -1,6 +1,5 @@
 //! Reading clocks and /proc.
 use compat_tests::{Output, Server, wait};
-use std::io::{Read, Seek, SeekFrom};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -22,17 +21,6 @@ pub fn seconds_until(start: Instant, mut done: impl FnMut() -> bool) -> f64 {
         std::thread::sleep(Duration::from_millis(2));
     }
     start.elapsed().as_secs_f64()
-}
-
-/// Whether the end of the server's log (as much as a batch of lines) holds `text`.
-pub fn logged_last(server: &Server, text: &str) -> bool {
-    let Ok(mut file) = std::fs::File::open(server.sandbox.server_log()) else { return false };
-    let length = file.metadata().map_or(0, |data| data.len());
-    let mut end = String::new();
-    // it cannot fail: the log is ASCII, and the position lies inside
-    let read =
-        file.seek(SeekFrom::Start(length.saturating_sub(4096))).and_then(|_| file.read_to_string(&mut end));
-    read.is_ok() && end.contains(text)
 }
 
 /// Seconds of processor time that the server has used, in user space and kernel.

@@ -1,9 +1,9 @@
 //! The pieces of work, each with what it measures.
-use compat_tests::{Namespace, Output, Sandbox, Server, Side, Version, flood};
-use std::process::Command;
+use compat_tests::workload::{Workload, jail};
+use compat_tests::{Namespace, Output, Sandbox, Server, Side, Version, flood, instructions, logs};
 use std::time::{Duration, Instant};
 
-use crate::{logs, measure};
+use crate::measure;
 
 pub struct Work {
     pub name: &'static str,
@@ -22,9 +22,9 @@ pub const ALL: &[Work] = &[
         results: &[("SYN flood log, server", "lines/s", true), ("— its memory afterwards", "MiB", false)],
     },
     Work {
-        name: "instructions",
+        name: "instructions of a flood",
         size: (1_000, 20_000),
-        run: instructions,
+        run: |side, size| instructions(side, size, &Workload::FLOOD),
         results: &[("— instructions per line (callgrind, slope between two sizes)", "", false)],
     },
     Work {
@@ -32,6 +32,12 @@ pub const ALL: &[Work] = &[
         size: (20_000, 1_000_000),
         run: sshd_log,
         results: &[("mixed auth.log with the stock sshd filter, server", "lines/s", true)],
+    },
+    Work {
+        name: "instructions of an sshd log",
+        size: (1_000, 20_000),
+        run: |side, size| instructions(side, size, &Workload::SSHD),
+        results: &[("— instructions per line", "", false)],
     },
     Work {
         name: "live",
@@ -68,76 +74,40 @@ pub const ALL: &[Work] = &[
 
 const MIB: f64 = 1024.0;
 
-fn jail(name: &str, log: &std::path::Path, settings: &str) -> String {
-    format!(
-        "[{name}]\nenabled = true\nbackend = auto\nlogpath = {}\nmaxretry = 1000000\nmaxmatches = 5\nfindtime = 600\n{settings}\n",
-        log.display()
-    )
-}
-
-/// Appends `text` to the log of a running server at once: the lines of `text` per second, until the last
-/// is found.
-fn lines_per_second(server: &Server, log: &str, text: &str) -> f64 {
+/// Appends `size` lines to the log of a running server at once: the lines per second, until the last is
+/// found.
+fn lines_per_second(server: &Server, workload: &Workload, size: usize) -> f64 {
+    let text = (workload.lines)(size);
     let start = Instant::now();
-    server.sandbox.append(log, text);
-    let seconds =
-        measure::seconds_until(start, || measure::logged_last(server, &format!("Found {}", logs::LAST)));
-    text.lines().count() as f64 / seconds
+    server.sandbox.append(workload.log, &text);
+    let found = format!("Found {}", logs::LAST);
+    size as f64 / measure::seconds_until(start, || server.logged_last(&found))
 }
 
 fn syn_flood(side: Side, size: usize) -> Vec<f64> {
-    let sandbox = Sandbox::genuine(Version::BASELINE);
-    let log = sandbox.file("kern.log", "");
-    let settings = format!("filter =\nfailregex = {}\naction =\n", flood::TODAYS_REGEX);
-    sandbox.config("jail.local", &jail("synflood", &log, &settings));
+    let sandbox = Workload::FLOOD.sandbox();
     let server = Server::start(side, &sandbox);
-    let rate = lines_per_second(&server, "kern.log", &logs::kernel(size));
+    let rate = lines_per_second(&server, &Workload::FLOOD, size);
     let memory = measure::status(&server, "VmHWM") / MIB;
     server.stop();
     vec![rate, memory]
 }
 
-/// User-mode instructions that each of `size` lines costs: those of a run with that many more lines, less
-/// those of a run with few.
-fn instructions(side: Side, size: usize) -> Vec<f64> {
-    let few = instructions_for(side, size / 2);
-    let many = instructions_for(side, size / 2 + size);
-    vec![(many - few) / size as f64]
-}
-
-fn instructions_for(side: Side, lines: usize) -> f64 {
-    let sandbox = Sandbox::genuine(Version::BASELINE);
-    let log = sandbox.file("kern.log", "");
-    let settings = format!("filter =\nfailregex = {}\naction =\n", flood::TODAYS_REGEX);
-    sandbox.config("jail.local", &jail("synflood", &log, &settings));
-    let program = side.server();
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    command.arg(program.get_program()).args(program.get_args());
-    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let server = Server::start_with(side, &sandbox, command);
-    lines_per_second(&server, "kern.log", &logs::kernel(lines));
-    server.stop();
-    let said = std::fs::read_to_string(sandbox.path("stderr")).expect("the server was started with it");
-    let collected = said.lines().find_map(|line| line.split("Collected : ").nth(1));
-    collected.and_then(|number| number.trim().parse().ok()).expect("callgrind says what it collected")
+fn instructions(side: Side, size: usize, workload: &Workload) -> Vec<f64> {
+    let server = || instructions::callgrind(&side.server());
+    vec![instructions::per_line(side, workload, [size / 2, size / 2 + size], &server)]
 }
 
 fn sshd_log(side: Side, size: usize) -> Vec<f64> {
-    let sandbox = Sandbox::genuine(Version::BASELINE);
-    let log = sandbox.file("auth.log", "");
-    sandbox.config("jail.local", &jail("sshd", &log, "action =\n"));
+    let sandbox = Workload::SSHD.sandbox();
     let server = Server::start(side, &sandbox);
-    let rate = lines_per_second(&server, "auth.log", &logs::auth(size));
+    let rate = lines_per_second(&server, &Workload::SSHD, size);
     server.stop();
     vec![rate]
 }
 
 fn live(side: Side, size: usize) -> Vec<f64> {
-    let sandbox = Sandbox::genuine(Version::BASELINE);
-    let log = sandbox.file("kern.log", "");
-    let settings = format!("filter =\nfailregex = {}\naction =\n", flood::TODAYS_REGEX);
-    sandbox.config("jail.local", &jail("synflood", &log, &settings));
+    let sandbox = Workload::FLOOD.sandbox();
     let server = Server::start(side, &sandbox);
     sandbox.append("kern.log", &flood::line("203.0.113.7"));
     measure::settle(&server);

@@ -1,6 +1,6 @@
 //! The two logs: a SYN flood in kern.log, and the mixed auth.log of a machine on the Internet. The same
 //! lines each time, but for the date: servers treat old lines differently.
-use compat_tests::{flood, fuzz::Random};
+use crate::{flood, fuzz::Random};
 
 /// The host of the last line of each log, which no other line has.
 pub const LAST: &str = "198.51.100.254";
