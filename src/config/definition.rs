@@ -87,7 +87,9 @@ impl Definition {
         let config = self.config.borrow();
         // What this loop adds does not count as a parameter of conditional options.
         let parameters = self.init.len();
-        for Init { name, known } in &*config.init()? {
+        let init = config.init()?;
+        self.init.reserve(2 * init.len());
+        for Init { name, known } in &*init {
             if let Some((known, value)) = known {
                 self.init.insert(known.clone(), value.clone());
             }
@@ -127,6 +129,7 @@ impl Definition {
     /// keep their tags: the server resolves them.
     pub fn combined(&mut self, ignore: &[&str], reporter: &mut Reporter) -> Result<OptionMap, Error> {
         let mut options = self.options.clone();
+        options.reserve(self.init.len());
         options.extend(self.init.iter().map(|(name, value)| (name.clone(), value.clone())));
         let conditional_names = options.keys().filter_map(|name| conditional(name)).map(|(name, _)| name);
         let ignore: Vec<&str> = ignore.iter().copied().chain(conditional_names).collect();

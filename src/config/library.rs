@@ -24,16 +24,18 @@ const INCLUDES: &str = "fail2ban.configparserinc";
 /// A configuration that several users share; only that of the jails is ever changed.
 pub type Shared = Rc<RefCell<Config>>;
 
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Everything read from one configuration directory.
 pub struct Library {
     base: String,
     vendor: Option<PathBuf>,
     folders: Folders,
-    files: HashMap<String, Option<Rc<File>>>,
+    files: Map<String, Option<Rc<File>>>,
     /// Files to merge for a list of files, includes resolved.
-    includes: HashMap<Vec<String>, Rc<Vec<String>>>,
+    includes: Map<Vec<String>, Rc<Vec<String>>>,
     /// Configurations by base name; `None` for one that could not be read.
-    configs: HashMap<String, Option<Shared>>,
+    configs: Map<String, Option<Shared>>,
 }
 
 impl Library {
@@ -42,9 +44,9 @@ impl Library {
             base: base.trim_end_matches('/').to_owned(),
             vendor,
             folders: Folders::default(),
-            files: HashMap::new(),
-            includes: HashMap::new(),
-            configs: HashMap::new(),
+            files: Map::default(),
+            includes: Map::default(),
+            configs: Map::default(),
         }
     }
 

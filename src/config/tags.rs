@@ -11,9 +11,6 @@ pub const MAX_TAG_REPLACE_COUNT: i64 = 25;
 /// times grow exponentially; upstream takes all memory.
 pub(super) const MAX_VALUE: usize = 4 << 20;
 
-/// Room for most values.
-const ROOM: usize = 1024;
-
 /// Texts of options by name; an option without valid value counts as absent.
 pub type Texts<'a> = indexmap::IndexMap<&'a str, Option<Rc<str>>, foldhash::fast::RandomState>;
 
@@ -63,7 +60,7 @@ pub fn resolve<E: From<Exception>>(
     // The options that may change, and how often each tag was replaced in them.
     let mut open: Vec<(usize, Counts)> = open.map(|(index, _)| (index, Counts::new())).collect();
     let mut changed = vec![false; texts.len()];
-    let (mut out, mut log) = (String::with_capacity(ROOM), Vec::with_capacity(ROOM));
+    let (mut out, mut log) = (String::with_capacity(512), Vec::with_capacity(32));
     while !open.is_empty() {
         for (index, counts) in std::mem::take(&mut open) {
             let (name, text) = texts.get_index(index).expect("it was one of them");
@@ -203,7 +200,12 @@ impl<'a> Pass<'a> {
             let mut rest = part.text[part.at..].to_owned();
             for index in &self.log[part.since..] {
                 let tag = &self.counts[*index].0;
-                rest = rest.replace(&format!("<{tag}>"), &self.text(tag, lookup)?.unwrap_or_default());
+                let text = self.text(tag, lookup)?.unwrap_or_default();
+                let tag = format!("<{tag}>");
+                if value.len() + rest.len() + rest.matches(&tag).count() * text.len() > MAX_VALUE {
+                    return Ok(self.growth());
+                }
+                rest = rest.replace(&tag, &text);
             }
             value.push_str(&rest);
         }
@@ -261,6 +263,8 @@ mod tests {
         let around = substitute(&[("a", "<b> <c-<b>> <d>"), ("b", "1"), ("c-1", "2"), ("d", "<a>")], &[], "");
         assert!(around.is_err_and(|error| error.contains("in {'b': 1, 'c-1': 1, 'd': 1}, value: 1 2 <a>")));
         assert!(substitute(&[("a", "<b>"), ("b", "<c>"), ("c", "<b>")], &[], "").is_err());
+        let twice = substitute(&[("a", "<b>"), ("b", "<c><c><c>"), ("c", "<b>")], &[], "");
+        assert!(twice.is_err_and(|error| error.contains("grows beyond")));
         let double: Vec<(String, String)> =
             (0..40).map(|i| (format!("t{i}"), format!("<t{0}><t{0}>.", i + 1))).collect();
         let double: Vec<(&str, &str)> = double.iter().map(|(name, value)| (&**name, &**value)).collect();
