@@ -7,6 +7,7 @@
 //! - [`Sandbox`] — a private configuration directory with its own socket, pidfile, database and logs
 //! - [`clients`] — third-party programs that use the client, the socket or the log
 //! - [`Server`] — a server running in a sandbox, and waiting for what it logs
+//! - [`story`] — steps in the life of a server, told on both sides
 //! - [`Witness`] — an action that tells when the actions before it are done
 //! - [`Namespace`] — a network namespace of one's own, and what the kernel lists in it
 //! - [`normalise`] — log lines and listings without what differs from run to run
@@ -38,6 +39,7 @@ pub mod samples;
 pub mod sandbox;
 pub mod server;
 pub mod side;
+pub mod story;
 pub mod wait;
 pub mod witness;
 pub mod workload;

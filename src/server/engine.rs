@@ -26,6 +26,9 @@ use crate::source::Sources;
 use crate::store::{self, Store};
 use crate::value::{Exception, Value};
 
+/// A clock that goes back by more than this has been set, seconds.
+const CLOCK_STEP: f64 = 1.0;
+
 /// State of the server.
 pub(super) struct Engine {
     pub(super) jails: IndexMap<String, Running>,
@@ -121,8 +124,7 @@ impl Engine {
         while !self.finished {
             logging::log().flush();
             let ready = self.wait(more);
-            self.now = clock::now();
-            self.resolver.set_now(self.now);
+            self.set_now(clock::now());
             self.take_signals();
             self.take_messages();
             more = self.read_sources();
@@ -131,6 +133,28 @@ impl Engine {
             self.run_tasks();
         }
         logging::log().flush();
+    }
+
+    /// What was to be done in some seconds is done in some seconds also when the clock is set back meanwhile. Ends of
+    /// bans stay where they are: they are moments, not delays.
+    fn set_now(&mut self, now: f64) {
+        let back = self.now - now;
+        self.now = now;
+        self.resolver.set_now(now);
+        if back < CLOCK_STEP {
+            return;
+        }
+        self.accept_after -= back;
+        self.next_save -= back;
+        for jail in self.jails.values_mut() {
+            jail.next_cleanup -= back;
+        }
+        for task in self.task.iter_mut().chain(&mut self.tasks) {
+            task.not_before -= back;
+        }
+        for Reverse((at, timer)) in std::mem::take(&mut self.timers) {
+            self.set_timer(f64::from_bits(at) - back, timer);
+        }
     }
 
     /// Sleeps until something happens; whether a client may have.
