@@ -4,11 +4,13 @@
 //! - `regexes` – which regexes: literal ones, a filter, a jail
 //! - `input` – which lines: a text, a file, the journal
 //! - `tester` – line by line through the filter, with counts
+//! - `messages` – what `--log-level` lets through
 //! - `output` – `-o`: what is printed of each failure
 //! - `report` – the results at the end
 //! - `profile` – what each regex costs
 
 mod input;
+mod messages;
 mod options;
 mod output;
 mod profile;
