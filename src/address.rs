@@ -183,23 +183,22 @@ impl Address {
 
 /// Reads an IPv4 address as the standard library does, in a quarter of its time: every failure has one.
 fn parse_v4(text: &str) -> Option<u32> {
-    let (mut bits, mut octets) = (0, 0);
-    let mut rest = text.as_bytes();
-    loop {
-        let length = rest.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
-        let octet = rest[..length].iter().fold(0, |value, b| value * 10 + u32::from(b - b'0'));
-        let padded = length > 1 && rest[0] == b'0';
-        if !(1..=3).contains(&length) || octet > 255 || padded {
-            return None;
-        }
-        bits = bits << 8 | octet;
-        octets += 1;
-        match (octets, rest.get(length)) {
-            (4, None) => return Some(bits),
-            (1..=3, Some(b'.')) => rest = &rest[length + 1..],
+    let (mut bits, mut dots, mut octet, mut digits) = (0, 0, 0, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if digits == 0 || octet > 0 => {
+                (octet, digits) = (octet * 10 + u32::from(byte - b'0'), digits + 1);
+                if octet > 255 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 && dots < 3 => {
+                (bits, dots, octet, digits) = (bits << 8 | octet, dots + 1, 0, 0);
+            }
             _ => return None,
         }
     }
+    (digits > 0 && dots == 3).then_some(bits << 8 | octet)
 }
 
 fn push_byte(out: &mut String, byte: u8) {

@@ -8,6 +8,12 @@ pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
+/// Unix seconds now, and the milliseconds beyond them.
+pub fn now_parts() -> (i64, u32) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs() as i64, since.subsec_millis())
+}
+
 /// `YYYY-MM-DD HH:MM:SS` in local time. The far future is the last second of the year 9999, as
 /// upstream shows permanent bans.
 pub fn local_text(unix: f64) -> String {

@@ -1,5 +1,7 @@
 //! What a match found: the groups of its regex, in the order in which upstream's dictionaries have them.
 
+use ecow::EcoString;
+
 use crate::address::Address;
 use crate::value::Value;
 
@@ -9,19 +11,20 @@ use crate::value::Value;
 /// joined; both shapes are in its database (COMPAT §10, trap 28).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchLine {
-    pub text: Box<str>,
+    pub text: EcoString,
     /// Byte span of the date within `text`; `None` for a line that was stored joined.
     pub date: Option<(u32, u32)>,
 }
 
 impl MatchLine {
     pub fn new(before: &str, date: &str, after: &str) -> Self {
-        let text = [before, date, after].concat();
+        let mut text = EcoString::with_capacity(before.len() + date.len() + after.len());
+        [before, date, after].into_iter().for_each(|part| text.push_str(part));
         let start = before.len() as u32;
-        MatchLine { text: text.into(), date: Some((start, start + date.len() as u32)) }
+        MatchLine { text, date: Some((start, start + date.len() as u32)) }
     }
 
-    pub fn joined(text: impl Into<Box<str>>) -> Self {
+    pub fn joined(text: impl Into<EcoString>) -> Self {
         MatchLine { text: text.into(), date: None }
     }
 
@@ -53,12 +56,35 @@ impl MatchLine {
     }
 }
 
+/// The lines that make a failure.
+#[derive(Clone, Debug)]
+pub enum Matches {
+    /// The line just searched; where its date stands in it.
+    This { date: (u32, u32) },
+    Lines(Vec<MatchLine>),
+}
+
+impl Matches {
+    /// The lines themselves; `line` is the one just searched.
+    pub fn into_lines(self, line: &str) -> Vec<MatchLine> {
+        match self {
+            Matches::This { date } => vec![MatchLine { text: trimmed(line).into(), date: Some(date) }],
+            Matches::Lines(lines) => lines,
+        }
+    }
+}
+
+/// A line without its end.
+pub fn trimmed(line: &str) -> &str {
+    line.trim_end_matches(['\r', '\n'])
+}
+
 /// The value of a group or of a field that the filter derives from groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// The group took no part in the match.
     None,
-    Text(Box<str>),
+    Text(EcoString),
     /// Parts collected by `tuple_…` groups.
     Tuple(Vec<Item>),
     /// All user names of a session, in order of appearance.
@@ -94,7 +120,7 @@ impl Item {
 
 /// Groups by name, ordered as Python's dictionaries are: a replaced value keeps its place.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Data(Vec<(Box<str>, Item)>);
+pub struct Data(Vec<(EcoString, Item)>);
 
 impl Data {
     pub fn get(&self, key: &str) -> Option<&Item> {
@@ -135,7 +161,6 @@ impl Data {
 
     pub fn retain_values(&mut self) {
         self.0.retain(|(_, item)| !matches!(item, Item::None));
-        self.0.shrink_to_fit();
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Item)> {
@@ -147,8 +172,8 @@ impl Data {
     }
 }
 
-impl FromIterator<(Box<str>, Item)> for Data {
-    fn from_iter<I: IntoIterator<Item = (Box<str>, Item)>>(pairs: I) -> Self {
+impl FromIterator<(EcoString, Item)> for Data {
+    fn from_iter<I: IntoIterator<Item = (EcoString, Item)>>(pairs: I) -> Self {
         Data(pairs.into_iter().collect())
     }
 }

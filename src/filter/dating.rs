@@ -1,7 +1,7 @@
 //! Which time a line has: its own, that of the line before, or now (COMPAT §4.6).
 
 use super::find::Line;
-use super::{Failure, Filter, Note};
+use super::{Failure, Filter, Note, trimmed};
 use crate::address::Address;
 use crate::config::duration::seconds2str;
 use crate::date::{Stamp, TimeError};
@@ -90,7 +90,7 @@ impl Filter {
         failures: &mut Vec<Failure>,
         notes: &mut Vec<Note>,
     ) -> Result<(), Exception> {
-        let text = line.trim_end_matches(['\r', '\n']);
+        let text = trimmed(line);
         let found = match &mut self.detector {
             Some(detector) => detector.find(text.as_bytes(), now).map_err(|e| *e)?,
             None => None,
@@ -148,7 +148,9 @@ impl Filter {
             .then(|| &line[line.len() - split.after.len() - 1..]);
         if let Some(time) = self.plausible(text, time, now, notes) {
             let buffered = Vec::new();
-            self.find(&mut Line { split, raw, time, undated, now, wants_groups, failures, notes, buffered });
+            let whole = (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
+            let line = Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
+            self.find(&mut { line });
         }
         self.dating.text = memory;
         Ok(())
@@ -169,8 +171,9 @@ impl Filter {
         let text = [line.before, line.date, line.after].concat();
         if let Some(time) = self.plausible(&text, time, now, notes) {
             let wants_groups = &|_: &Address| true;
-            let (raw, undated, buffered) = (None, false, Vec::new());
-            self.find(&mut Line { split, raw, time, undated, now, wants_groups, failures, notes, buffered });
+            let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
+            let line = Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
+            self.find(&mut { line });
         }
     }
 

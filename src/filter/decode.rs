@@ -57,6 +57,15 @@ impl Encoding {
         })
     }
 
+    /// Many lines as text at once, if they are valid and need no conversion.
+    pub fn text(self, block: &[u8]) -> Option<&str> {
+        match self {
+            Encoding::Utf8 => std::str::from_utf8(block).ok(),
+            Encoding::Ascii if block.is_ascii() => std::str::from_utf8(block).ok(),
+            _ => None,
+        }
+    }
+
     /// The text of a line; `false` beside it if something had to be replaced.
     pub fn decode(self, bytes: &[u8]) -> (Cow<'_, str>, bool) {
         match self {

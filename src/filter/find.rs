@@ -1,7 +1,7 @@
 //! Which regex matches a line, and what that says: the filter's main path (COMPAT §5).
 
 use super::dating::Split;
-use super::{Data, Failure, Filter, Id, Item, MatchLine, Note, UseDns, multiline};
+use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Note, UseDns, multiline};
 use crate::address::Address;
 use crate::date::Stamp;
 use crate::level;
@@ -10,6 +10,8 @@ use crate::pattern::{Captures, FailRegex, GroupValue, PatternSet, Role};
 /// The line at hand, what is known of it, and where the results go.
 pub(super) struct Line<'a> {
     pub split: Split<'a>,
+    /// The line as it was read, if it is the split one in one piece (and not dated like an earlier one).
+    pub whole: Option<&'a str>,
     /// `before + after` with its line end, where that stands in one piece somewhere.
     pub raw: Option<&'a str>,
     pub time: Option<Stamp>,
@@ -26,17 +28,34 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn whole(&self) -> MatchLine {
+    fn kept(&self) -> MatchLine {
         let Split { before, date, after } = self.split;
         MatchLine::new(before, date, after)
     }
 
-    /// The lines that a match used, and those that stay for later.
-    fn partition(&self, hit: &Hit) -> (Vec<MatchLine>, Vec<MatchLine>) {
-        match self.buffered.is_empty() {
-            true => (vec![self.whole()], Vec::new()),
-            false => multiline::partition(&self.buffered, hit.regex, hit.text, hit.captures),
+    /// The line by itself.
+    fn alone(&self) -> Matches {
+        let start = self.split.before.len() as u32;
+        match self.whole {
+            Some(_) => Matches::This { date: (start, start + self.split.date.len() as u32) },
+            None => Matches::Lines(vec![self.kept()]),
         }
+    }
+
+    /// The lines that a match used, and those that stay for later.
+    fn partition(&self, hit: &Hit) -> (Matches, Vec<MatchLine>) {
+        match self.buffered.is_empty() {
+            true => (self.alone(), Vec::new()),
+            false => {
+                let (used, rest) = multiline::partition(&self.buffered, hit.regex, hit.text, hit.captures);
+                (Matches::Lines(used), rest)
+            }
+        }
+    }
+
+    /// The line just searched, as [`Matches::This`] means it.
+    fn searched(&self) -> &str {
+        self.whole.unwrap_or_default()
     }
 }
 
@@ -61,7 +80,7 @@ impl Filter {
     /// Searches a line that has been taken apart.
     pub(super) fn find(&mut self, line: &mut Line) {
         if self.max_lines > 1 {
-            self.buffer.push(line.whole());
+            self.buffer.push(line.kept());
             let surplus = self.buffer.len().saturating_sub(self.max_lines);
             self.buffer.drain(..surplus);
             line.buffered = self.buffer.clone();
@@ -74,6 +93,7 @@ impl Filter {
         }
     }
 
+    #[inline]
     fn find_in(&mut self, text: &str, line: &mut Line) {
         let early = !self.ignoreregex.is_empty() && self.ignoreregex.len() + 2 < self.failregex.len();
         if early && self.is_ignored(text, None, line) {
@@ -112,6 +132,7 @@ impl Filter {
     }
 
     /// Tries the failregexes in order. `pre` is the match of the prefregex.
+    #[inline]
     fn try_all(&mut self, text: &str, pre: Option<Hit>, line: &mut Line) {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.candidates_of(text, &mut candidates);
@@ -139,6 +160,7 @@ impl Filter {
         self.candidates = candidates;
     }
 
+    #[inline]
     fn candidates_of(&mut self, text: &str, candidates: &mut Vec<usize>) {
         if self.failregex.len() <= 1 {
             // A single regex looks for its literals itself.
@@ -155,6 +177,7 @@ impl Filter {
     }
 
     /// A failregex matched: whether the line is done with.
+    #[inline]
     fn matched(&mut self, index: usize, hit: Hit, pre: Option<Hit>, line: &mut Line) -> bool {
         let check_all = self.mode.check_all;
         if !self.ignoreregex.is_empty() && self.is_ignored(hit.text, Some(hit), line) {
@@ -162,7 +185,7 @@ impl Filter {
         }
         let (lines, rest) = line.partition(&hit);
         if line.undated {
-            self.warn_undated(line, &lines);
+            self.warn_undated(line, lines.clone());
             if line.time.is_none() && self.mode.check_find_time {
                 return false;
             }
@@ -170,8 +193,10 @@ impl Filter {
         if self.max_lines > 1 {
             self.buffer = rest;
         }
-        let plain = pre.is_none() && !hit.regex.has(Role::MlfId) && !hit.regex.has_tuples();
-        let outcome = match plain {
+        let alone = pre.is_none_or(|pre| pre.regex.has_only(Role::Content))
+            && !hit.regex.has(Role::MlfId)
+            && !hit.regex.has_tuples();
+        let outcome = match alone {
             true => self.plain_failure(index, hit, lines, line),
             false => self.merged_failure(index, hit, pre, lines, line),
         };
@@ -190,15 +215,14 @@ impl Filter {
         }
     }
 
-    /// The failure of a regex that stands for itself: no prefregex, no session.
-    fn plain_failure(&self, index: usize, hit: Hit, matches: Vec<MatchLine>, line: &Line) -> Outcome {
-        let found = self.identify(|role| hit.regex.text(role, hit.text, hit.captures), None);
+    /// The failure of a regex that stands for itself: no groups of a prefregex, no session.
+    #[inline]
+    fn plain_failure(&self, index: usize, hit: Hit, matches: Matches, line: &Line) -> Outcome {
+        let found = identify(self.raw_host(), |role| hit.regex.text(role, hit.text, hit.captures), None);
         let Some((id, beside)) = found else { return Outcome::Nobody };
         let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
         let mut data = if wanted { groups_of(hit) } else { Data::default() };
-        if let Some(address) = beside {
-            data.set("ip", Item::Address(address));
-        }
+        set_beside(&mut data, beside);
         Outcome::Failure(Failure { regex: index, id, time: line.time, data, matches })
     }
 
@@ -208,50 +232,46 @@ impl Filter {
         index: usize,
         hit: Hit,
         pre: Option<Hit>,
-        lines: Vec<MatchLine>,
+        lines: Matches,
         line: &Line,
     ) -> Outcome {
         let check_all = self.mode.check_all;
-        let fail = groups(hit, pre);
-        let mlfid = fail.text("mlfid").map(str::to_owned);
-        let (mut data, matches) = match &mlfid {
-            Some(mlfid) => {
-                let session = self.sessions.merge(mlfid, fail, lines, line.now);
-                if session.data.is_set("nofail") && !check_all {
-                    return Outcome::Waits;
-                }
-                (session.data, session.matches.unwrap_or_default())
-            }
-            None => (fail, lines),
+        let mut fail = groups(hit, pre);
+        let Some(Item::Text(mlfid)) = fail.get("mlfid").cloned() else {
+            let tuple = fid_tuple(&fail);
+            let found = identify(self.raw_host(), |role| fail.text(role.name()), tuple.as_deref());
+            let Some((id, beside)) = found else { return Outcome::Nobody };
+            set_beside(&mut fail, beside);
+            return Outcome::Failure(Failure { regex: index, id, time: line.time, data: fail, matches: lines });
         };
-        let tuple =
-            data.get("fid").filter(|fid| matches!(fid, Item::Tuple(_))).map(|fid| fid.value().to_string());
-        let id = match self.identify(|role| data.text(role.name()), tuple.as_deref()) {
-            Some((id, beside)) => {
-                if let Some(address) = beside {
-                    if let Some(mlfid) = &mlfid {
-                        self.sessions.set_ip(mlfid, address.clone());
-                    }
-                    data.set("ip", Item::Address(address));
-                }
-                id
-            }
+        let raw_host = self.raw_host();
+        let session = self.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);
+        if session.data.is_set("nofail") && !check_all {
+            return Outcome::Waits;
+        }
+        let tuple = fid_tuple(&session.data);
+        let (id, beside) = match identify(raw_host, |role| session.data.text(role.name()), tuple.as_deref()) {
+            Some(found) => found,
             None => {
-                let Some(mlfid) = &mlfid else { return Outcome::Nobody };
-                self.sessions.set_pending(mlfid);
+                session.wait(line.searched());
                 if !check_all && self.mode.ignore_pending {
                     return Outcome::Waits;
                 }
-                Id::Pending
+                (Id::Pending, None)
             }
         };
+        let keep = check_all || id == Id::Pending;
+        let matches = session.hand_over(keep, line.searched());
+        let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
+        set_beside(&mut session.data, beside);
+        let data = if wanted { session.data.clone() } else { Data::default() };
         Outcome::Failure(Failure { regex: index, id, time: line.time, data, matches })
     }
 
     /// Whether an ignoreregex matches: the lines of the match where regexes span lines, else the text.
     fn is_ignored(&mut self, text: &str, hit: Option<Hit>, line: &mut Line) -> bool {
         let parts = hit.filter(|_| self.max_lines > 1).map(|hit| line.partition(&hit));
-        let narrowed = parts.as_ref().map(|(lines, _)| multiline::join(lines));
+        let narrowed = parts.as_ref().map(|(lines, _)| multiline::join(&lines.clone().into_lines("")));
         let text = narrowed.as_deref().unwrap_or(text);
         let mut found = false;
         let mut captures = Captures::new();
@@ -273,10 +293,11 @@ impl Filter {
         found
     }
 
-    fn warn_undated(&mut self, line: &mut Line, lines: &[MatchLine]) {
+    fn warn_undated(&mut self, line: &mut Line, lines: Matches) {
         if !self.warned_undated.is_due(line.now) {
             return;
         }
+        let lines = lines.into_lines(line.searched());
         let lines: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
         for text in [
             format!(
@@ -290,48 +311,63 @@ impl Filter {
         }
     }
 
-    /// Who failed, from the groups, and the address beside it where the failure-id is another; `None` if no
-    /// group says so yet. `tuple` is a failure-id of several groups, as Python writes it.
-    fn identify<'t>(
-        &self,
-        group: impl Fn(Role) -> Option<&'t str>,
-        tuple: Option<&'t str>,
-    ) -> Option<(Id, Option<Address>)> {
-        let raw_host = self.use_dns == UseDns::Raw || self.mode.raw_host;
-        let literal = |text: &str| match raw_host {
-            true => Address::Raw(text.into()),
-            false => Address::parse(text).unwrap_or_else(|_| Address::Name(text.into())),
-        };
-        let found = [Role::Ip4, Role::Ip6, Role::Dns, Role::Host]
-            .into_iter()
-            .find_map(|role| group(role).map(|text| (role, text)));
-        let fid = tuple.or_else(|| group(Role::Fid));
-        let id = |fid: &str| tuple.map_or_else(|| literal(fid), |tuple| Address::Raw(tuple.into()));
-        let Some((role, ip)) = found else { return fid.map(|fid| (Id::Known(id(fid)), None)) };
-        let prefix = || group(Role::Cidr).filter(|cidr| !cidr.is_empty()).and_then(|cidr| cidr.parse().ok());
-        let address = match role {
-            Role::Ip4 => {
-                prefix().map_or_else(|| Address::v4_group(ip), |prefix| Address::with_prefix(ip, prefix))
-            }
-            Role::Ip6 => {
-                prefix().map_or_else(|| Address::v6_group(ip), |prefix| Address::with_prefix(ip, prefix))
-            }
-            _ if raw_host => literal(ip),
-            _ => return Some((self.host(ip), None)),
-        };
-        match fid.filter(|fid| *fid != ip) {
-            None => Some((Id::Known(address), None)),
-            Some(fid) => Some((Id::Known(id(fid)), Some(address))),
-        }
+    /// Whether identifiers are taken as they stand.
+    fn raw_host(&self) -> bool {
+        self.use_dns == UseDns::Raw || self.mode.raw_host
     }
+}
 
-    /// A host name, unless the text is a plain address after all.
-    fn host(&self, text: &str) -> Id {
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        match Address::host(bare) {
-            Address::Name(_) => Id::Host(text.into()),
-            address => Id::Known(address),
+/// Who failed, from the groups, and the address beside it where the failure-id is another; `None` if no
+/// group says so yet. `tuple` is a failure-id of several groups, as Python writes it.
+fn identify<'t>(
+    raw_host: bool,
+    group: impl Fn(Role) -> Option<&'t str>,
+    tuple: Option<&'t str>,
+) -> Option<(Id, Option<Address>)> {
+    let literal = |text: &str| match raw_host {
+        true => Address::Raw(text.into()),
+        false => Address::parse(text).unwrap_or_else(|_| Address::Name(text.into())),
+    };
+    let found = [Role::Ip4, Role::Ip6, Role::Dns, Role::Host]
+        .into_iter()
+        .find_map(|role| group(role).map(|text| (role, text)));
+    let fid = tuple.or_else(|| group(Role::Fid));
+    let id = |fid: &str| tuple.map_or_else(|| literal(fid), |tuple| Address::Raw(tuple.into()));
+    let Some((role, ip)) = found else { return fid.map(|fid| (Id::Known(id(fid)), None)) };
+    let prefix = || group(Role::Cidr).filter(|cidr| !cidr.is_empty()).and_then(|cidr| cidr.parse().ok());
+    let address = match role {
+        Role::Ip4 => {
+            prefix().map_or_else(|| Address::v4_group(ip), |prefix| Address::with_prefix(ip, prefix))
         }
+        Role::Ip6 => {
+            prefix().map_or_else(|| Address::v6_group(ip), |prefix| Address::with_prefix(ip, prefix))
+        }
+        _ if raw_host => literal(ip),
+        _ => return Some((host(ip), None)),
+    };
+    match fid.filter(|fid| *fid != ip) {
+        None => Some((Id::Known(address), None)),
+        Some(fid) => Some((Id::Known(id(fid)), Some(address))),
+    }
+}
+
+/// A host name, unless the text is a plain address after all.
+fn host(text: &str) -> Id {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    match Address::host(bare) {
+        Address::Name(_) => Id::Host(text.into()),
+        address => Id::Known(address),
+    }
+}
+
+/// A failure-id of several groups, as Python writes it.
+fn fid_tuple(data: &Data) -> Option<String> {
+    data.get("fid").filter(|fid| matches!(fid, Item::Tuple(_))).map(|fid| fid.value().to_string())
+}
+
+fn set_beside(data: &mut Data, address: Option<Address>) {
+    if let Some(address) = address {
+        data.set("ip", Item::Address(address));
     }
 }
 
@@ -349,10 +385,17 @@ fn groups(hit: Hit, pre: Option<Hit>) -> Data {
 }
 
 fn groups_of(hit: Hit) -> Data {
-    let names = hit.regex.regex().group_names().iter().flatten();
-    let mut data: Data = names.map(|name| (name.as_str().into(), Item::None)).collect();
-    for (key, value) in hit.regex.data(hit.text, hit.captures) {
-        data.set(key, item(value));
+    let names = hit.regex.names().iter();
+    let mut data: Data = names
+        .map(|(group, name)| {
+            let text = hit.regex.group_text(*group, hit.text, hit.captures);
+            (name.clone(), text.map_or(Item::None, |text| Item::Text(text.into())))
+        })
+        .collect();
+    if hit.regex.collects() {
+        for (key, value) in hit.regex.data(hit.text, hit.captures) {
+            data.set(key, item(value));
+        }
     }
     data
 }

@@ -3,10 +3,11 @@
 //! Names and commands take time to ask, so a check may answer "ask that first"; whoever can wait asks,
 //! and checks again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use super::cache::Cache;
 use crate::address::{Address, AddressSet};
 
 /// An entry of `ignoreip`.
@@ -58,7 +59,7 @@ pub struct Ignore {
     pub ignore_self: bool,
     /// Shell command with tags, run for every failure that the lists let through.
     pub command: Option<String>,
-    pub cache: Option<Cache>,
+    pub cache: Option<Verdicts>,
     single: AddressSet,
     list: Vec<Entry>,
     /// Texts of single addresses in the order in which they were added.
@@ -283,35 +284,10 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Remembered verdicts (`ignorecache`): so that a command is not run for every failure.
 #[derive(Debug)]
-pub struct Cache {
+pub struct Verdicts {
     /// Text with tags that makes the key.
     pub key: String,
-    pub max_count: usize,
-    /// Seconds a verdict is remembered.
-    pub max_time: f64,
-    verdicts: HashMap<String, (bool, f64)>,
-}
-
-impl Cache {
-    pub fn new(key: String, max_count: usize, max_time: f64) -> Self {
-        Cache { key, max_count, max_time, verdicts: HashMap::default() }
-    }
-
-    pub fn get(&self, key: &str, now: f64) -> Option<bool> {
-        self.verdicts.get(key).filter(|(_, expires)| *expires > now).map(|(ignored, _)| *ignored)
-    }
-
-    pub fn set(&mut self, key: String, ignored: bool, now: f64) {
-        if self.verdicts.len() >= self.max_count.max(1) {
-            self.verdicts.retain(|_, (_, expires)| *expires > now);
-        }
-        if self.verdicts.len() >= self.max_count.max(1) {
-            let oldest =
-                self.verdicts.iter().min_by(|a, b| a.1.1.total_cmp(&b.1.1)).map(|(key, _)| key.clone());
-            oldest.and_then(|key| self.verdicts.remove(&key));
-        }
-        self.verdicts.insert(key, (ignored, now + self.max_time));
-    }
+    pub cache: Cache<bool>,
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! - `dating` – which time the line has, and what if it has none or an odd one
 //! - `find` – which regex matches, and what that says
 //! - `session` – several lines of one connection (`<F-MLFID>`)
+//! - `cache` – what is remembered for a while
 //! - `multiline` – failregexes that span lines
 //! - `ignore` – who is never banned
 //! - `decode` – log encodings
 //!
 //! Nothing here does I/O or asks the clock, except that `ignore` reads the lists that `file:` names.
 
+pub mod cache;
 pub mod data;
 mod dating;
 pub mod decode;
@@ -22,7 +24,7 @@ use crate::date::{DateDetector, Stamp};
 use crate::level::{self, Level};
 use crate::pattern::{Captures, FailRegex, FailRegexError, Origin, PatternSet, StepLimit};
 
-pub use data::{Data, Item, MatchLine};
+pub use data::{Data, Item, MatchLine, Matches, trimmed};
 pub use dating::Dated;
 
 /// What happens to host names that stand where an address could (`usedns`).
@@ -83,7 +85,7 @@ pub struct Failure {
     /// `None` only where dates are not checked and the line has none.
     pub time: Option<Stamp>,
     pub data: Data,
-    pub matches: Vec<MatchLine>,
+    pub matches: Matches,
 }
 
 /// What the filter tells besides failures.

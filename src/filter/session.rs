@@ -1,119 +1,61 @@
 //! Sessions: several lines of one connection, tied together by `<F-MLFID>` (COMPAT §5, trap 21).
 
-use std::collections::HashMap;
-
-use super::{Data, Item, MatchLine};
-use crate::address::Address;
+use super::cache::Cache;
+use super::{Data, Item, MatchLine, Matches};
 
 /// Sessions remembered at most, and for how long (seconds).
 const MAX_SESSIONS: usize = 100;
 const MAX_AGE: f64 = 300.0;
 
 /// What the lines of a session have told so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Session {
     pub data: Data,
     /// Lines of the failures; `None` once they have been handed over.
-    pub matches: Option<Vec<MatchLine>>,
+    matches: Option<Matches>,
     /// Lines that are no failures, kept for the failure that may follow.
     nofail_matches: Vec<MatchLine>,
     /// A failure waits for the session's address.
-    pub pending: bool,
+    pending: bool,
 }
 
 /// The sessions of one filter by their id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sessions {
-    by_id: HashMap<Box<str>, (Session, f64)>,
+    known: Cache<Session>,
+    /// The session that the last line ended.
+    ended: Session,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions { known: Cache::new(MAX_SESSIONS, MAX_AGE), ended: Session::default() }
+    }
 }
 
 impl Sessions {
-    fn get(&mut self, id: &str, now: f64) -> Option<&mut Session> {
-        match self.by_id.get(id) {
-            Some((_, expires)) if *expires > now => self.by_id.get_mut(id).map(|(session, _)| session),
-            Some(_) => {
-                self.by_id.remove(id);
-                None
-            }
-            None => None,
-        }
-    }
-
-    fn insert(&mut self, id: &str, session: Session, now: f64) {
-        if self.by_id.len() >= MAX_SESSIONS {
-            self.by_id.retain(|_, (_, expires)| *expires > now);
-        }
-        if self.by_id.len() >= MAX_SESSIONS {
-            let oldest = self.by_id.iter().min_by(|a, b| a.1.1.total_cmp(&b.1.1)).map(|(id, _)| id.clone());
-            oldest.and_then(|id| self.by_id.remove(&id));
-        }
-        self.by_id.insert(id.into(), (session, now + MAX_AGE));
-    }
-
-    pub(super) fn set_pending(&mut self, id: &str) {
-        if let Some((session, _)) = self.by_id.get_mut(id) {
-            session.pending = true;
-        }
-    }
-
-    /// The address beside a failure-id stays with the session.
-    pub(super) fn set_ip(&mut self, id: &str, address: Address) {
-        if let Some((session, _)) = self.by_id.get_mut(id) {
-            session.data.set("ip", Item::Address(address));
-        }
-    }
-
     /// Merges a match into its session and returns what the session is now.
     ///
-    /// `lines` are the matched lines of this match.
-    pub(super) fn merge(&mut self, id: &str, fail: Data, lines: Vec<MatchLine>, now: f64) -> Session {
-        let mut fail = fail;
-        let mut marks = Marks::of(&mut fail);
-        let user = fail.get("user").filter(|user| user.is_set()).cloned();
-        let (mut session, known) = match self.get(id, now) {
-            Some(known) => (std::mem::take(known), true),
-            None => (Session::default(), false),
+    /// `lines` are the matched lines of this match, `line` is the one just searched.
+    pub(super) fn merge(
+        &mut self,
+        id: &str,
+        mut fail: Data,
+        lines: Matches,
+        line: &str,
+        now: f64,
+    ) -> &mut Session {
+        let marks = Marks::of(&mut fail);
+        let (session, known) = match marks.forget {
+            false => self.known.get_or_set(id, now),
+            true => {
+                let known = self.known.get(id, now).is_some();
+                self.ended = self.known.remove(id).filter(|_| known).unwrap_or_default();
+                (&mut self.ended, known)
+            }
         };
-        let mut several_users = false;
-        if known {
-            several_users = add_user(&mut session.data, user);
-            let was_nofail = session.data.take("nofail").is_some_and(|item| item.is_set());
-            let was_gained = session.data.take("mlfgained").is_some_and(|item| item.is_set());
-            if marks.gained {
-                session.pending = false;
-            }
-            if !was_nofail && !was_gained && !session.pending {
-                session.matches = None;
-            }
-            session.data.update(&fail);
-        } else {
-            session.data = fail;
-            if !marks.forget {
-                several_users = add_user(&mut session.data, user);
-            }
-        }
-        if std::mem::take(&mut session.pending) || several_users {
-            session.data.take("nofail");
-            session.data.take("mlfgained");
-            marks.nofail = false;
-            marks.gained = false;
-        }
-        session.keep_lines(lines, marks);
-        self.put_back(id, &session, known, marks.forget, now);
+        session.take_in(fail, known, marks, lines, line);
         session
-    }
-
-    fn put_back(&mut self, id: &str, session: &Session, known: bool, forget: bool, now: f64) {
-        match (known, forget) {
-            (true, true) => drop(self.by_id.remove(id)),
-            (true, false) => {
-                if let Some((kept, _)) = self.by_id.get_mut(id) {
-                    *kept = session.clone();
-                }
-            }
-            (false, false) => self.insert(id, session.clone(), now),
-            (false, true) => {}
-        }
     }
 }
 
@@ -139,17 +81,70 @@ impl Marks {
 }
 
 impl Session {
-    fn keep_lines(&mut self, lines: Vec<MatchLine>, marks: Marks) {
-        if !marks.nofail {
-            let mut all = std::mem::take(&mut self.nofail_matches);
-            all.extend(self.matches.take().unwrap_or_default());
-            if !marks.gained {
-                all.extend(lines);
+    fn take_in(&mut self, fail: Data, known: bool, mut marks: Marks, lines: Matches, line: &str) {
+        let user = fail.get("user").filter(|user| user.is_set()).cloned();
+        let mut several_users = false;
+        if known {
+            several_users = add_user(&mut self.data, user);
+            let was_nofail = self.data.take("nofail").is_some_and(|item| item.is_set());
+            let was_gained = self.data.take("mlfgained").is_some_and(|item| item.is_set());
+            if marks.gained {
+                self.pending = false;
             }
-            self.matches = Some(all);
-        } else if !marks.forget {
-            self.nofail_matches.extend(lines);
+            if !was_nofail && !was_gained && !self.pending {
+                self.matches = None;
+            }
+            self.data.update(&fail);
+        } else {
+            self.data = fail;
+            if !marks.forget {
+                several_users = add_user(&mut self.data, user);
+            }
         }
+        if std::mem::take(&mut self.pending) || several_users {
+            self.data.take("nofail");
+            self.data.take("mlfgained");
+            marks.nofail = false;
+            marks.gained = false;
+        }
+        self.keep_lines(lines, line, marks);
+    }
+
+    fn keep_lines(&mut self, lines: Matches, line: &str, marks: Marks) {
+        if !marks.nofail {
+            if self.matches.is_none() && self.nofail_matches.is_empty() && !marks.gained {
+                self.matches = Some(lines);
+                return;
+            }
+            let mut all = std::mem::take(&mut self.nofail_matches);
+            all.extend(self.matches.take().into_iter().flat_map(|earlier| earlier.into_lines(line)));
+            if !marks.gained {
+                all.extend(lines.into_lines(line));
+            }
+            self.matches = Some(Matches::Lines(all));
+        } else if !marks.forget {
+            self.nofail_matches.extend(lines.into_lines(line));
+        }
+    }
+
+    /// The lines of the failure; they are kept, too, if the session may still be asked for them.
+    pub(super) fn hand_over(&mut self, keep: bool, line: &str) -> Matches {
+        if keep {
+            self.settle(line);
+            return self.matches.clone().unwrap_or(Matches::Lines(Vec::new()));
+        }
+        self.matches.take().unwrap_or(Matches::Lines(Vec::new()))
+    }
+
+    /// The failure waits for the session's address.
+    pub(super) fn wait(&mut self, line: &str) {
+        self.pending = true;
+        self.settle(line);
+    }
+
+    /// Makes the lines last longer than the line just searched.
+    fn settle(&mut self, line: &str) {
+        self.matches = self.matches.take().map(|matches| Matches::Lines(matches.into_lines(line)));
     }
 }
 

@@ -4,15 +4,14 @@ use super::pending::{Origin, Pending};
 use super::{Effect, Jail, Question};
 use crate::address::Address;
 use crate::bans::{Added, Ban};
-use crate::clock::push_local_text;
 use crate::failures::Found;
-use crate::filter::Data;
 use crate::level;
 
 impl Jail {
     /// A failure that nothing ignores.
+    #[inline]
     pub(super) fn count(&mut self, pending: Pending, id: Address, now: f64, out: &mut Vec<Effect>) {
-        let Pending { time, data, matches, origin, .. } = pending;
+        let Pending { time, mut data, matches, line, origin, .. } = pending;
         let (word, count) = match origin {
             Origin::Line => ("Found", 1),
             Origin::Attempt(count) => ("Attempt", count),
@@ -21,34 +20,15 @@ impl Jail {
                 return;
             }
         };
-        out.push(Effect::Log {
-            level: level::INFO,
-            logger: "fail2ban.filter",
-            text: self.found_text(word, &id, time),
-        });
-        let retry = self.failures.add(&id, time, count, |new| {
-            let mut data = if new { data } else { Data::default() };
-            data.retain_values();
-            Found { matches, data, failures: 0 }
-        });
+        out.push(Effect::Found { word, id: id.clone(), time });
+        data.retain_values();
+        let retry = self.failures.add(&id, time, count, Found { matches, line, data });
         if retry >= self.failures.max_retry as f64 {
             self.ban_failing(&id, now, out);
         }
         if self.increment.enabled && self.remembers {
             out.push(Effect::AskHistory(Question::Failure { id, time }));
         }
-    }
-
-    /// `[JAIL] Found ID - TIME`, put together without detours: no line is logged more often.
-    fn found_text(&self, word: &str, id: &Address, time: f64) -> String {
-        let mut text = String::with_capacity(self.name.len() + 64);
-        for piece in ["[", &self.name, "] ", word, " "] {
-            text.push_str(piece);
-        }
-        id.push_to(&mut text);
-        text.push_str(" - ");
-        push_local_text(&mut text, time);
-        text
     }
 
     pub(super) fn ban_failing(&mut self, id: &Address, now: f64, out: &mut Vec<Effect>) {

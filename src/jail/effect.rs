@@ -12,6 +12,13 @@ pub enum Effect {
         logger: &'static str,
         text: String,
     },
+    /// `[JAIL] Found ID - TIME` is to be logged (or `Attempt`): a log line of its own kind, because none is
+    /// more frequent.
+    Found {
+        word: &'static str,
+        id: Address,
+        time: f64,
+    },
     /// The ban was added: run the actions.
     Ban(Address),
     /// A failure of something that is banned: check the actions if it is some time ago.
@@ -29,7 +36,7 @@ pub enum Effect {
         delay: f64,
     },
     /// Run `ignorecommand` for this failure, and answer with [`Jail::command_done`].
-    AskCommand(Box<Pending>),
+    AskCommand(Box<Pending<'static>>),
 }
 
 /// Why earlier bans are asked for.

@@ -39,7 +39,7 @@ impl Jail {
     /// A failure of a known bad host counts more, the more often it was banned.
     fn weigh(&mut self, id: &Address, time: f64, history: Option<History>, now: f64, out: &mut Vec<Effect>) {
         let Some(history) = history else { return };
-        let known = self.failures.get(id).map_or(0, |ticket| ticket.ban_count);
+        let known = self.failures.ban_count(id);
         let count = history.count.max(known);
         let max_retry = self.failures.max_retry as f64;
         let retry = ((1_i64 << count.clamp(0, 20)) as f64 / 2.0 + 1.0).min(max_retry);

@@ -20,7 +20,7 @@ use crate::bans::{Ban, Bans};
 use crate::date::Stamp;
 use crate::failures::Failures;
 use crate::filter::ignore::{Ignore, Known};
-use crate::filter::{Failure, Filter, Id, Note};
+use crate::filter::{Data, Failure, Filter, Id, MatchLine, Matches, Note};
 use crate::level::{self, Level};
 use crate::value::Exception;
 
@@ -40,7 +40,7 @@ pub struct Jail {
     /// Whether there is a database to remember bans in.
     pub remembers: bool,
     /// Failures that wait for an answer, in order; the first is the one that waits.
-    waiting: VecDeque<Pending>,
+    waiting: VecDeque<Pending<'static>>,
     asked_command: bool,
     found: Vec<Failure>,
     notes: Vec<Note>,
@@ -79,9 +79,9 @@ impl Jail {
         let mut notes = std::mem::take(&mut self.notes);
         let asks = self.ignore.has_command() || self.ignore.cache.is_some();
         let failures = &self.failures;
-        let wants_groups = |id: &Address| asks || failures.get(id).is_none();
+        let wants_groups = |id: &Address| asks || !failures.has(id);
         let result = self.filter.process_line_for(line, now, &wants_groups, &mut found, &mut notes);
-        self.take_results(&mut found, &mut notes, now, known, out);
+        self.take_results(line, &mut found, &mut notes, now, known, out);
         self.found = found;
         self.notes = notes;
         result
@@ -98,13 +98,15 @@ impl Jail {
         let mut found = std::mem::take(&mut self.found);
         let mut notes = std::mem::take(&mut self.notes);
         self.filter.process_dated(entry, now, &mut found, &mut notes);
-        self.take_results(&mut found, &mut notes, now, known, out);
+        self.take_results("", &mut found, &mut notes, now, known, out);
         self.found = found;
         self.notes = notes;
     }
 
+    #[inline]
     fn take_results(
         &mut self,
+        line: &str,
         found: &mut Vec<Failure>,
         notes: &mut Vec<Note>,
         now: f64,
@@ -126,7 +128,7 @@ impl Jail {
         for failure in found.drain(..) {
             let time = failure.time.map_or(now, Stamp::seconds).min(now);
             let (id, data, matches) = (failure.id, failure.data, failure.matches);
-            let pending = Pending { id, time, data, matches, origin: Origin::Line, command: None };
+            let pending = Pending { id, time, data, matches, line, origin: Origin::Line, command: None };
             self.receive(pending, now, known, out);
         }
     }
@@ -143,9 +145,9 @@ impl Jail {
     ) -> bool {
         let before = self.failures.total();
         let origin = Origin::Attempt(lines.len().max(1) as i64);
-        let matches = lines.into_iter().map(crate::filter::MatchLine::joined).collect();
-        let data = crate::filter::Data::default();
-        let pending = Pending { id: Id::Known(id), time: now, data, matches, origin, command: None };
+        let matches = Matches::Lines(lines.into_iter().map(MatchLine::joined).collect());
+        let (id, data) = (Id::Known(id), Data::default());
+        let pending = Pending { id, time: now, data, matches, line: "", origin, command: None };
         self.receive(pending, now, known, out);
         self.failures.total() > before || !self.waiting.is_empty()
     }
@@ -153,9 +155,9 @@ impl Jail {
     /// A ban that the database remembers comes back, unless it is ignored by now.
     pub fn restore(&mut self, ban: Ban, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         let (id, time) = (Id::Known(ban.id.clone()), ban.ticket.time);
-        let (data, matches) = (ban.ticket.data.clone(), ban.ticket.matches.clone());
-        let pending =
-            Pending { id, time, data, matches, origin: Origin::Restored(Box::new(ban)), command: None };
+        let (data, matches) = (ban.ticket.data.clone(), Matches::Lines(ban.ticket.matches.clone()));
+        let origin = Origin::Restored(Box::new(ban));
+        let pending = Pending { id, time, data, matches, line: "", origin, command: None };
         self.receive(pending, now, known, out);
     }
 }

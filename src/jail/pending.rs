@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::bans::Ban;
 use crate::failures::Ticket;
 use crate::filter::ignore::{Known, Verdict};
-use crate::filter::{Data, Id, MatchLine, UseDns};
+use crate::filter::{Data, Id, Matches, UseDns};
 use crate::level;
 use crate::value::Value;
 
@@ -16,11 +16,13 @@ const MAX_WAITING: usize = 10_000;
 
 /// A failure on its way to be counted.
 #[derive(Clone, Debug)]
-pub struct Pending {
+pub struct Pending<'l> {
     pub(super) id: Id,
     pub(super) time: f64,
     pub(super) data: Data,
-    pub(super) matches: Vec<MatchLine>,
+    pub(super) matches: Matches,
+    /// The line just searched, to which `matches` may refer.
+    pub(super) line: &'l str,
     pub(super) origin: Origin,
     /// The verdict of `ignorecommand`, once it was run.
     pub(super) command: Option<bool>,
@@ -35,7 +37,14 @@ pub(super) enum Origin {
     Restored(Box<Ban>),
 }
 
-impl Pending {
+impl Pending<'_> {
+    /// The same, to last longer than the line.
+    fn into_owned(self) -> Pending<'static> {
+        let Pending { id, time, data, matches, line, origin, command } = self;
+        let matches = Matches::Lines(matches.into_lines(line));
+        Pending { id, time, data, matches, line: "", origin, command }
+    }
+
     /// The failure as a ticket: what tags in `ignorecommand` may refer to.
     pub fn ticket(&self) -> Ban {
         let id = match &self.id {
@@ -43,11 +52,13 @@ impl Pending {
             Id::Host(name) => Address::Name(Arc::from(&**name)),
             Id::Pending => Address::Raw("".into()),
         };
-        Ban::new(id, Ticket::new(self.time, self.matches.clone(), self.data.clone()))
+        let lines = self.matches.clone().into_lines(self.line);
+        Ban::new(id, Ticket::new(self.time, lines, self.data.clone()))
     }
 }
 
 impl Jail {
+    #[inline]
     pub(super) fn receive(
         &mut self,
         pending: Pending,
@@ -57,9 +68,9 @@ impl Jail {
     ) {
         if self.waiting.is_empty() {
             let rest = self.handle(pending, now, known, out);
-            self.waiting.extend(rest);
+            self.waiting.extend(rest.into_iter().map(Pending::into_owned));
         } else if self.waiting.len() < MAX_WAITING {
-            self.waiting.push_back(pending);
+            self.waiting.push_back(pending.into_owned());
         } else {
             let text = "Too many failures wait for name lookups or ignorecommand, one is dropped".to_owned();
             self.log(out, level::ERROR, "fail2ban.filter", text);
@@ -87,13 +98,14 @@ impl Jail {
     }
 
     /// Counts a failure, or gives it back if it has to wait: in as many parts as it has addresses left.
-    fn handle(
+    #[inline]
+    fn handle<'l>(
         &mut self,
-        pending: Pending,
+        pending: Pending<'l>,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
-    ) -> Vec<Pending> {
+    ) -> Vec<Pending<'l>> {
         match &pending.id {
             Id::Pending => Vec::new(),
             Id::Known(id) => {
@@ -126,14 +138,15 @@ impl Jail {
         }
     }
 
-    fn handle_known(
+    #[inline]
+    fn handle_known<'l>(
         &mut self,
-        pending: Pending,
+        pending: Pending<'l>,
         id: Address,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
-    ) -> Option<Pending> {
+    ) -> Option<Pending<'l>> {
         match self.verdict(&pending, &id, now, known, out) {
             Verdict::Wait => Some(pending),
             Verdict::By(reason) => {
@@ -150,6 +163,7 @@ impl Jail {
     }
 
     /// Asks the ignore lists, then the cache and the command. An empty reason is one that is not told.
+    #[inline]
     fn verdict(
         &mut self,
         pending: &Pending,
@@ -159,9 +173,9 @@ impl Jail {
         out: &mut Vec<Effect>,
     ) -> Verdict {
         let key = self.ignore.cache.as_ref().map(|cache| cache_key(&cache.key, id, pending));
-        if let (Some(cache), Some(key)) = (&self.ignore.cache, &key) {
-            if let Some(ignored) = cache.get(key, now).filter(|_| pending.command.is_none()) {
-                return if ignored { Verdict::By(String::new()) } else { Verdict::No };
+        if let (Some(verdicts), Some(key)) = (&mut self.ignore.cache, &key) {
+            if let Some(ignored) = verdicts.cache.get(key, now).filter(|_| pending.command.is_none()) {
+                return if *ignored { Verdict::By(String::new()) } else { Verdict::No };
             }
         }
         let mut warn = |text| out.push(Effect::Log { level: level::WARNING, logger: "fail2ban.ipdns", text });
@@ -172,17 +186,17 @@ impl Jail {
                 Some(false) => Verdict::No,
                 None => {
                     if !std::mem::replace(&mut self.asked_command, true) {
-                        out.push(Effect::AskCommand(Box::new(pending.clone())));
+                        out.push(Effect::AskCommand(Box::new(pending.clone().into_owned())));
                     }
                     Verdict::Wait
                 }
             };
         }
-        let by_address = verdict == Verdict::By("ip".to_owned());
-        if let (Some(cache), Some(key), false) =
+        let by_address = matches!(&verdict, Verdict::By(reason) if reason == "ip");
+        if let (Some(verdicts), Some(key), false) =
             (&mut self.ignore.cache, key, verdict == Verdict::Wait || by_address)
         {
-            cache.set(key, verdict != Verdict::No, now);
+            verdicts.cache.set(&key, verdict != Verdict::No, now);
         }
         verdict
     }

@@ -4,7 +4,7 @@ use super::ast::{At, Greed, Look as LookNode, MAX_REPEAT, Node, Repeat, Scope, S
 use super::charset::{Class, First};
 use super::literal::Literal;
 use super::program::{
-    Branch, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Split, Start,
+    Branch, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Split, Start,
 };
 use super::{first, follow};
 
@@ -37,6 +37,7 @@ impl Compiler {
             literals: Vec::new(),
             classes: Vec::new(),
             runs: Vec::new(),
+            fields: Vec::new(),
             loops: Vec::new(),
             looks: Vec::new(),
             branches: Vec::new(),
@@ -190,12 +191,32 @@ impl Compiler {
         if let Some((unless, single)) = tempered(&repeat.inner) {
             return self.run(unless, single, repeat);
         }
+        if let Some(fields) = self.fields(repeat) {
+            self.program.fields.push(fields);
+            self.push(Inst::Fields(self.program.fields.len() as u32 - 1));
+            return;
+        }
         if repeat.greed == Greed::Possessive {
             return self.atomic(|c| {
                 c.many(min, max, false, &Node::Atomic(Box::new(repeat.inner.clone())));
             });
         }
         self.many(min, max, lazy, &repeat.inner);
+    }
+
+    /// The repetition as fields, if it is that.
+    fn fields(&mut self, repeat: &Repeat) -> Option<Fields> {
+        let Node::Concat(nodes) = &repeat.inner else { return None };
+        let [Node::Repeat(run), separator] = nodes.as_slice() else { return None };
+        let separator = u8::try_from(literal_char(separator)?).ok().filter(u8::is_ascii)?;
+        let single = single_inside(&run.inner)?;
+        let (min, max) = (limit(run.min), limit(run.max));
+        if repeat.min != repeat.max || repeat.max >= UNROLL || run.max == MAX_REPEAT {
+            return None;
+        }
+        let class = self.class(single);
+        let inside = self.program.classes[class as usize].step(&[separator], 0).is_some();
+        (!inside).then_some(Fields { class, min, max, separator, count: limit(repeat.min) })
     }
 
     fn run(&mut self, unless: Option<String>, single: &Node, repeat: &Repeat) {

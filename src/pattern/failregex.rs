@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ecow::EcoString;
+
 use super::tags::key_of;
 use super::{Captures, Error, Flags, Regex};
 use crate::text::{self, strip};
@@ -147,6 +149,8 @@ struct Inner {
     regex: Regex,
     origin: Origin,
     roles: [Option<usize>; Role::ALL.len()],
+    /// The named groups: number and name.
+    names: Vec<(usize, EcoString)>,
     /// `alt_…` groups sorted by name: (group, key supplied).
     alternatives: Vec<(usize, String)>,
     /// `tuple_…` groups sorted by name: (group, key collected).
@@ -186,6 +190,7 @@ impl FailRegex {
         Ok(FailRegex(Arc::new(Inner {
             original: text.to_owned(),
             roles: Role::ALL.map(|role| regex.group_index(role.name())),
+            names: named_groups(&regex),
             alternatives: collecting_groups(&regex, "alt_"),
             tuples: collecting_groups(&regex, "tuple_"),
             regex,
@@ -221,6 +226,26 @@ impl FailRegex {
     /// Whether the group exists in this expression.
     pub fn has(&self, role: Role) -> bool {
         self.0.roles[role as usize].is_some()
+    }
+
+    /// Whether this is its only named group.
+    pub fn has_only(&self, role: Role) -> bool {
+        self.has(role) && self.0.names.len() == 1
+    }
+
+    /// The named groups, in order: number and name.
+    pub fn names(&self) -> &[(usize, EcoString)] {
+        &self.0.names
+    }
+
+    /// Whether it has `alt_…` or `tuple_…` groups, which supply others.
+    pub fn collects(&self) -> bool {
+        !self.0.alternatives.is_empty() || !self.0.tuples.is_empty()
+    }
+
+    /// Text of a group by its number; `None` if it did not take part.
+    pub fn group_text<'t>(&self, group: usize, text: &'t str, caps: &Captures) -> Option<&'t str> {
+        group_text(group, text, caps)
     }
 
     /// Text of a group with a meaning; `None` if it does not exist or did not take part.
@@ -293,6 +318,11 @@ fn slot<'a, 'r, 't>(
 
 fn is_falsy(value: &Option<GroupValue<'_>>) -> bool {
     matches!(value, None | Some(GroupValue::Text("")))
+}
+
+fn named_groups(regex: &Regex) -> Vec<(usize, EcoString)> {
+    let names = regex.group_names().iter().enumerate();
+    names.filter_map(|(group, name)| Some((group, name.as_deref()?.into()))).collect()
 }
 
 /// Groups named `PREFIX key [_digits]`, sorted by name, with the key.

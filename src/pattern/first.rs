@@ -72,6 +72,11 @@ fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
             let class = program.classes[run.class as usize].first();
             if run.min == 0 { class.or(next) } else { class }
         }
+        Inst::Fields(index) => {
+            let fields = &program.fields[*index as usize];
+            let class = program.classes[fields.class as usize].first();
+            if fields.min == 0 { class.or(First::of_char(fields.separator.into())) } else { class }
+        }
         Inst::LoopNext(index) => next.or(firsts[program.loops[*index as usize].exit as usize]),
         Inst::Look(index) => {
             let look = &program.looks[*index as usize];

@@ -42,6 +42,8 @@ pub(super) enum Inst {
     },
     /// Run `.0`, which is of all characters of the class that there are, within its bounds.
     Few(u32),
+    /// Entry `.0` of the fields.
+    Fields(u32),
     /// Run `.0`, which is greedy, without limit, of none or one at least.
     Greedy(u32),
     /// Run `.0`, which is `.*?` up to a text.
@@ -115,6 +117,18 @@ impl Run {
             _ => (pc + 1, end),
         }
     }
+}
+
+/// Runs, so many, each with the same character after it that cannot be inside the run, such as
+/// `(?:\d{1,3}\.){3}`: there is only one way to match that.
+#[derive(Debug)]
+pub(super) struct Fields {
+    pub class: u32,
+    /// Characters of each run, at least and at most.
+    pub min: u32,
+    pub max: u32,
+    pub separator: u8,
+    pub count: u32,
 }
 
 /// How the end of a run without limit is found.
@@ -229,6 +243,7 @@ pub(super) struct Program {
     pub literals: Vec<Literal>,
     pub classes: Vec<Class>,
     pub runs: Vec<Run>,
+    pub fields: Vec<Fields>,
     pub loops: Vec<Loop>,
     pub looks: Vec<Look>,
     pub branches: Vec<Branch>,

@@ -295,6 +295,7 @@ impl<'o> Tester<'o> {
         };
         let ignored = self.take_notes(notes);
         result.map_err(|e| Exit::raised(format!("{}: {}", e.class, e.message())))?;
+        let searched = if let Line::Log(text) = line { text } else { "" };
         let mut hits = Vec::new();
         for failure in failures {
             let ids = match failure.id {
@@ -307,7 +308,7 @@ impl<'o> Tester<'o> {
                 id,
                 time: failure.time,
                 data: failure.data.clone(),
-                matches: failure.matches.clone(),
+                matches: failure.matches.clone().into_lines(searched),
             }));
         }
         Ok((hits, ignored))

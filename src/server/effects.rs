@@ -82,13 +82,13 @@ impl Engine {
 
     /// Does what a jail's decisions ask for, in order.
     pub(super) fn carry_out(&mut self, name: &str, mut effects: Vec<Effect>) {
-        write_log_effects(&mut effects);
+        write_log_effects(name, &mut effects);
         let mut effects = effects.into_iter().peekable();
         let mut growing = None;
         while let Some(effect) = effects.next() {
             let Some(jail) = self.jails.get_mut(name) else { return };
             match effect {
-                Effect::Log { .. } => {}
+                Effect::Log { .. } | Effect::Found { .. } => {}
                 Effect::Ban(id) => {
                     let Some(info) = jail.info_of(&id) else { continue };
                     let question = effects.peek();

@@ -9,7 +9,7 @@ use super::running::Running;
 use crate::file_name;
 use crate::filter::Dated;
 use crate::jail::Effect;
-use crate::source::{Event, JailId, LineEnd, Mark, Position};
+use crate::source::{Event, JailId, Mark, Position};
 
 /// Seconds between savings of log positions.
 pub(super) const SAVE_INTERVAL: f64 = 10.0;
@@ -84,11 +84,8 @@ fn deliver(
         jail.core.filter.in_operation = reader.in_operation;
         let mut effects = Vec::new();
         match &event {
-            Event::Lines { path, block, line_end, .. } if *line_end == LineEnd::Byte => {
-                jail.lines(path, whole_lines(block), now, resolver, &mut effects);
-            }
             Event::Lines { path, block, line_end, .. } => {
-                jail.lines(path, crate::source::split(block, *line_end), now, resolver, &mut effects);
+                jail.block(path, block, *line_end, now, resolver, &mut effects);
             }
             Event::Entry { time, date, text, .. } => {
                 let entry = Dated { before: "", date, after: text, time: *time };
@@ -101,21 +98,4 @@ fn deliver(
 
 fn find(jails: &mut IndexMap<String, Running>, id: JailId) -> Option<&mut Running> {
     jails.values_mut().find(|jail| jail.id == id)
-}
-
-/// The lines of a block with their line feeds (which spares the filter a copy), without leading NULs.
-fn whole_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = block;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-        let (mut line, tail) = rest.split_at(end);
-        rest = tail;
-        while let [0, more @ ..] = line {
-            line = more;
-        }
-        Some(line)
-    })
 }

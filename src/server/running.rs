@@ -8,6 +8,7 @@ use super::logging;
 use crate::action::{BanInfo, JailActions, JailState};
 use crate::address::Address;
 use crate::bans::Ban;
+use crate::clock::push_local_text;
 use crate::config::duration::Number;
 use crate::failures::Ticket;
 use crate::filter::decode::{self, Encoding};
@@ -15,7 +16,7 @@ use crate::filter::ignore::Known;
 use crate::filter::{Data, Dated, Item, MatchLine};
 use crate::jail::{Effect, Jail};
 use crate::level;
-use crate::source::{Backend, JailId};
+use crate::source::{self, Backend, JailId, LineEnd};
 use crate::store::BanRow;
 use crate::value::{Exception, Value};
 
@@ -127,35 +128,47 @@ impl Running {
     }
 
     /// Searches a block of complete lines.
-    pub(super) fn lines<'a>(
+    pub(super) fn block(
         &mut self,
         path: &Path,
-        lines: impl Iterator<Item = &'a [u8]>,
+        block: &[u8],
+        line_end: LineEnd,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) {
-        for bytes in lines {
+        // one check of the block is quicker than one of each line
+        if let Some(text) = self.encoding.text(block).filter(|_| line_end == LineEnd::Byte) {
+            whole_lines(text).all(|line| self.line(line, now, known, out));
+            return;
+        }
+        for bytes in source::split(block, line_end) {
             let (line, clean) = self.encoding.decode(bytes);
             if !clean {
                 self.warn_decode(path, bytes, now);
             }
-            let result = self.core.line(&line, now, known, out);
-            match result {
-                Ok(()) => self.errors /= 2,
-                Err(exception) => self.failed_line(&line, &exception),
-            }
-            write_log_effects(out);
-            if self.idle {
+            if !self.line(&line, now, known, out) {
                 return;
             }
         }
     }
 
+    /// Searches one line; whether the jail goes on.
+    fn line(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) -> bool {
+        match self.core.line(line, now, known, out) {
+            Ok(()) => self.errors /= 2,
+            Err(exception) => self.failed_line(line, &exception),
+        }
+        if !out.is_empty() {
+            write_log_effects(&self.core.name, out);
+        }
+        !self.idle
+    }
+
     /// Searches one entry whose time is known.
     pub(super) fn entry(&mut self, entry: Dated<'_>, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         self.core.entry(entry, now, known, out);
-        write_log_effects(out);
+        write_log_effects(&self.core.name, out);
     }
 
     fn failed_line(&mut self, line: &str, exception: &Exception) {
@@ -184,15 +197,43 @@ impl Running {
     }
 }
 
+/// The lines of a block with their line feeds (which spares the filter a copy), without leading NULs.
+fn whole_lines(block: &str) -> impl Iterator<Item = &str> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
+        let (line, tail) = rest.split_at(end);
+        rest = tail;
+        Some(if line.starts_with('\0') { line.trim_start_matches('\0') } else { line })
+    })
+}
+
 /// Writes log lines at once, so that they stand where they belong; keeps all other effects.
-pub(super) fn write_log_effects(effects: &mut Vec<Effect>) {
+pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>) {
     effects.retain(|effect| match effect {
         Effect::Log { level, logger, text } => {
             logging::write(*level, logger, text);
             false
         }
+        Effect::Found { word, id, time } => {
+            logging::write_with(level::INFO, "fail2ban.filter", |text| found_text(text, jail, word, id, *time));
+            false
+        }
         _ => true,
     });
+}
+
+/// `[JAIL] Found ID - TIME`, put together without detours.
+fn found_text(text: &mut String, jail: &str, word: &str, id: &Address, time: f64) {
+    for piece in ["[", jail, "] ", word, " "] {
+        text.push_str(piece);
+    }
+    id.push_to(text);
+    text.push_str(" - ");
+    push_local_text(text, time);
 }
 
 /// A ban as the database keeps it (COMPAT §10).

@@ -146,6 +146,12 @@ impl<'a> Vm<'a> {
                         continue;
                     }
                 }
+                Inst::Fields(index) => {
+                    if let Some(end) = self.fields(&program.fields[*index as usize], pos) {
+                        (pc, pos) = (pc + 1, end);
+                        continue;
+                    }
+                }
                 Inst::Greedy(index) => {
                     let run = &program.runs[*index as usize];
                     if let Some(end) = self.greedy(run, pc, pos)? {

@@ -4,7 +4,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::super::StepLimit;
 use super::super::charset::{next_char, previous_char};
-use super::super::program::{Follow, Inst, NO_LIMIT, Pc, Run, RunKind};
+use super::super::program::{Fields, Follow, Inst, NO_LIMIT, Pc, Run, RunKind};
 use super::{Frame, Vm, one_less};
 
 impl Vm<'_> {
@@ -47,6 +47,27 @@ impl Vm<'_> {
             }
         }
         (count >= run.min).then_some(end)
+    }
+
+    /// The end of the runs and their separators.
+    #[inline(always)]
+    pub(super) fn fields(&self, fields: &Fields, pos: usize) -> Option<usize> {
+        let class = &self.program.classes[fields.class as usize];
+        let mut end = pos;
+        for _ in 0..fields.count {
+            let mut length = 0;
+            while let Some(next) = class.step(self.text, end) {
+                (end, length) = (next, length + 1);
+                if length > fields.max {
+                    return None;
+                }
+            }
+            if length < fields.min || self.text.get(end) != Some(&fields.separator) {
+                return None;
+            }
+            end += 1;
+        }
+        Some(end)
     }
 
     /// The last place where a greedy run without limit can end.

@@ -55,8 +55,8 @@ impl Engine {
             "ignorecache" => match &core.ignore.cache {
                 Some(cache) => Value::List(vec![
                     cache.key.as_str().into(),
-                    Value::Int(cache.max_count as i64),
-                    number(cache.max_time).into(),
+                    Value::Int(cache.cache.max_count() as i64),
+                    number(cache.cache.max_time()).into(),
                 ]),
                 None => Value::None,
             },

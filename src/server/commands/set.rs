@@ -9,7 +9,8 @@ use crate::config::duration::Number;
 use crate::date::PatternError;
 use crate::file_name;
 use crate::filter::decode::Encoding;
-use crate::filter::ignore::Cache;
+use crate::filter::cache::Cache;
+use crate::filter::ignore::Verdicts;
 use crate::filter::{Filter, UseDns};
 use crate::level;
 use crate::pattern::{FailRegexError, Origin};
@@ -398,7 +399,7 @@ pub(super) fn dated_by(
     Ok(made)
 }
 
-fn ignore_cache(value: &Value) -> Result<Option<Cache>, Exception> {
+fn ignore_cache(value: &Value) -> Result<Option<Verdicts>, Exception> {
     let Value::Str(text) = value else {
         let text = format!("can only concatenate str (not \"{}\") to str", value.type_name());
         return Err(Exception::builtin("TypeError", text));
@@ -412,7 +413,8 @@ fn ignore_cache(value: &Value) -> Result<Option<Cache>, Exception> {
     let key = given("key").ok_or_else(|| Exception::builtin("KeyError", "key"))?;
     let count = given("max-count").map_or(Ok(100), |count| int_of(&count))?;
     let time = given("max-time").map_or(Ok(Number::Int(300)), |time| seconds(&time))?;
-    Ok(Some(Cache::new(key.to_text(), count.max(1) as usize, time.as_f64())))
+    let cache = Cache::new(count.max(1) as usize, time.as_f64());
+    Ok(Some(Verdicts { key: key.to_text(), cache }))
 }
 
 fn pattern_exception(error: &PatternError) -> Exception {

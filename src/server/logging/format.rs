@@ -131,14 +131,12 @@ impl Layout {
     }
 
     fn time(&mut self, out: &mut Vec<u8>) {
-        let now = clock::now();
-        let second = now.floor() as i64;
+        let (second, millis) = clock::now_parts();
         if second != self.second {
             self.second = second;
-            self.stamp = clock::local_text(now);
+            self.stamp = clock::local_text(second as f64);
         }
         out.extend_from_slice(self.stamp.as_bytes());
-        let millis = ((now - now.floor()) * 1000.0) as u32;
         let digit = |number: u32| b'0' + (number % 10) as u8;
         out.extend_from_slice(&[b',', digit(millis / 100), digit(millis / 10), digit(millis)]);
     }

@@ -35,6 +35,8 @@ struct State {
     target: Target,
     layout: Layout,
     buffer: Vec<u8>,
+    /// Memory for [`write_with`].
+    text: String,
     pid: u32,
     verbosity: u32,
 }
@@ -50,6 +52,18 @@ pub fn log() -> &'static Log {
 pub fn write(level: Level, logger: &str, text: &str) {
     if LOG.enabled(level) {
         LOG.state().append(level, logger, text);
+    }
+}
+
+/// Logs one line whose text `fill` puts into an empty buffer.
+pub fn write_with(level: Level, logger: &str, fill: impl FnOnce(&mut String)) {
+    if LOG.enabled(level) {
+        let mut state = LOG.state();
+        let mut text = std::mem::take(&mut state.text);
+        text.clear();
+        fill(&mut text);
+        state.append(level, logger, &text);
+        state.text = text;
     }
 }
 
@@ -71,6 +85,7 @@ impl State {
             target: Target::Nowhere,
             layout: Layout::plain(),
             buffer: Vec::new(),
+            text: String::new(),
             pid: 0,
             verbosity: 0,
         }

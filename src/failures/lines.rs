@@ -1,0 +1,251 @@
+//! The lines of many tickets, kept small: in a flood they differ in a few places only.
+//!
+//! A line is kept as what it has in common with a *model* (its first and last bytes) and the rest between.
+//! A line that is not like the model of the time becomes the next one.
+
+use ecow::EcoString;
+
+use crate::filter::MatchLine;
+
+/// The models of one jail's lines.
+#[derive(Debug, Default)]
+pub(super) struct Models {
+    models: Vec<Model>,
+    free: Vec<u32>,
+    /// The model that new lines are compared with.
+    current: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    text: Box<str>,
+    /// Lines that refer to it.
+    users: u32,
+}
+
+/// A line as it is kept: the first `prefix` bytes of the model, `middle`, the last `suffix` bytes.
+struct Kept<'k> {
+    model: u32,
+    date: Option<(u32, u32)>,
+    prefix: usize,
+    suffix: usize,
+    middle: &'k [u8],
+}
+
+impl Models {
+    /// Appends a line to the bytes of a ticket.
+    pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>) {
+        let (model, prefix, suffix) = self.compare(text.as_bytes());
+        self.models[model as usize].users += 1;
+        let middle = &text.as_bytes()[prefix..text.len() - suffix];
+        Kept { model, date, prefix, suffix, middle }.write(bytes);
+    }
+
+    /// Takes the first of the lines in `bytes` out of account: the length of its entry.
+    pub fn forget_first(&mut self, bytes: &[u8]) -> usize {
+        let (kept, length) = Kept::read(bytes);
+        let model = &mut self.models[kept.model as usize];
+        model.users -= 1;
+        if model.users == 0 && self.current != Some(kept.model) {
+            *model = Model::default();
+            self.free.push(kept.model);
+        }
+        length
+    }
+
+    /// Takes all lines in `bytes` out of account.
+    pub fn forget(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = &rest[self.forget_first(rest)..];
+        }
+    }
+
+    /// The lines in `bytes`.
+    pub fn lines(&self, bytes: &[u8]) -> Vec<MatchLine> {
+        let mut lines = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (kept, length) = Kept::read(rest);
+            lines.push(self.line(&kept));
+            rest = &rest[length..];
+        }
+        lines
+    }
+
+    fn line(&self, kept: &Kept) -> MatchLine {
+        let model = self.models[kept.model as usize].text.as_bytes();
+        let text = [&model[..kept.prefix], kept.middle, &model[model.len() - kept.suffix..]].concat();
+        // the pieces may end inside a character, but together they are the line that was valid
+        MatchLine { text: EcoString::from(String::from_utf8_lossy(&text)), date: kept.date }
+    }
+
+    /// The model for a line, and how many first and last bytes they have in common: at least half of
+    /// either, so that a model never takes much more room than the lines that need it.
+    fn compare(&mut self, line: &[u8]) -> (u32, usize, usize) {
+        if let Some(current) = self.current {
+            let model = self.models[current as usize].text.as_bytes();
+            let prefix = common_prefix(model, line);
+            let suffix = common_suffix(&model[prefix..], &line[prefix..]);
+            if 2 * (prefix + suffix) >= model.len().max(line.len()) {
+                return (current, prefix, suffix);
+            }
+        }
+        (self.new_model(line), line.len(), 0)
+    }
+
+    fn new_model(&mut self, line: &[u8]) -> u32 {
+        if let Some(old) = self.current.filter(|old| self.models[*old as usize].users == 0) {
+            self.models[old as usize] = Model::default();
+            self.free.push(old);
+        }
+        let model = Model { text: String::from_utf8_lossy(line).into(), users: 0 };
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.models[index as usize] = model;
+                index
+            }
+            None => {
+                self.models.push(model);
+                self.models.len() as u32 - 1
+            }
+        };
+        self.current = Some(index);
+        index
+    }
+}
+
+impl<'k> Kept<'k> {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(self.middle.len() + 8);
+        write_number(bytes, u64::from(self.model) << 1 | u64::from(self.date.is_some()));
+        if let Some((start, end)) = self.date {
+            write_number(bytes, start.into());
+            write_number(bytes, end.into());
+        }
+        for length in [self.prefix, self.suffix, self.middle.len()] {
+            write_number(bytes, length as u64);
+        }
+        bytes.extend_from_slice(self.middle);
+    }
+
+    /// The line that `bytes` begin with, and the length of its entry.
+    fn read(bytes: &'k [u8]) -> (Kept<'k>, usize) {
+        let mut rest = bytes;
+        let head = read_number(&mut rest);
+        let date = (head & 1 == 1).then(|| (read_number(&mut rest) as u32, read_number(&mut rest) as u32));
+        let [prefix, suffix, middle] = [(); 3].map(|()| read_number(&mut rest) as usize);
+        let kept = Kept { model: (head >> 1) as u32, date, prefix, suffix, middle: &rest[..middle] };
+        (kept, bytes.len() - rest.len() + middle)
+    }
+}
+
+/// Numbers in groups of seven bits, the lowest first; all but the last have the eighth bit set.
+pub(super) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+pub(super) fn read_number(bytes: &mut &[u8]) -> u64 {
+    let mut number = 0;
+    let mut shift = 0;
+    while let [byte, rest @ ..] = *bytes {
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 || shift > 63 {
+            break;
+        }
+    }
+    number
+}
+
+/// Bytes compared at once.
+const BLOCK: usize = 16;
+
+/// How many bytes both begin with.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
+    let length = BLOCK * blocks.take_while(|(a, b)| block(a) == block(b)).count();
+    match (a[length..].first_chunk::<BLOCK>(), b[length..].first_chunk::<BLOCK>()) {
+        (Some(a), Some(b)) => length + (block(a) ^ block(b)).trailing_zeros() as usize / 8,
+        _ => length + a[length..].iter().zip(&b[length..]).take_while(|(a, b)| a == b).count(),
+    }
+}
+
+/// How many bytes both end with.
+fn common_suffix(a: &[u8], b: &[u8]) -> usize {
+    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK));
+    let length = BLOCK * blocks.take_while(|(a, b)| block(a) == block(b)).count();
+    let (a, b) = (&a[..a.len() - length], &b[..b.len() - length]);
+    match (a.last_chunk::<BLOCK>(), b.last_chunk::<BLOCK>()) {
+        (Some(a), Some(b)) => length + (block(a) ^ block(b)).leading_zeros() as usize / 8,
+        _ => length + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count(),
+    }
+}
+
+/// A block as a number, the first byte lowest.
+fn block(bytes: &[u8]) -> u128 {
+    bytes.first_chunk::<BLOCK>().map_or(0, |bytes| u128::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_back_as_they_went() {
+        let mut models = Models::default();
+        let texts = [
+            "kernel: SYN SRC=192.0.2.1 DST=192.168.1.20 LEN=60",
+            "kernel: SYN SRC=192.0.2.17 DST=192.168.1.20 LEN=60",
+            "kernel: SYN SRC=192.0.2.ü DST=192.168.1.20 LEN=60",
+            "kernel: SYN SRC=192.0.2.û DST=192.168.1.20 LEN=60",
+            "",
+            "sshd: something else",
+            "kernel: SYN SRC=192.0.2.1 DST=192.168.1.20 LEN=60",
+        ];
+        let mut bytes = Vec::new();
+        let expected: Vec<MatchLine> = texts
+            .iter()
+            .enumerate()
+            .map(|(i, text)| {
+                let date = (i % 2 == 0).then_some((i as u32, 300));
+                models.push(&mut bytes, text, date);
+                MatchLine { text: (*text).into(), date }
+            })
+            .collect();
+        assert_eq!(models.lines(&bytes), expected);
+        let first = models.forget_first(&bytes);
+        assert_eq!(models.lines(&bytes[first..]), expected[1..]);
+        models.forget(&bytes[first..]);
+        assert_eq!(models.models.iter().filter(|model| !model.text.is_empty()).count(), 1);
+    }
+
+    #[test]
+    fn a_flood_takes_little_room() {
+        let mut models = Models::default();
+        let mut bytes = Vec::new();
+        for i in 0..100 {
+            models.push(&mut bytes, &format!("{} SRC=192.0.2.{i} {}", "a".repeat(100), "b".repeat(100)), None);
+        }
+        assert!(bytes.len() < 100 * 10 && models.models.len() == 1, "{}", bytes.len());
+    }
+
+    #[test]
+    fn common_ends() {
+        for (a, b, prefix, suffix) in [
+            ("", "abc", 0, 0),
+            ("abc", "abc", 3, 3),
+            ("0123456789abcdefgh", "0123456789abcdeXgh", 15, 2),
+            ("0123456789abcdefgh", "X123456789abcdefgh", 0, 17),
+            ("23456789abcdefgh", "0123456789abcdefgh", 0, 16),
+        ] {
+            assert_eq!(common_prefix(a.as_bytes(), b.as_bytes()), prefix, "{a} {b}");
+            assert_eq!(common_suffix(a.as_bytes(), b.as_bytes()), suffix, "{a} {b}");
+        }
+    }
+}
