@@ -230,7 +230,11 @@ mod tests {
         let mut models = Models::default();
         let mut bytes = Vec::new();
         for i in 0..100 {
-            models.push(&mut bytes, &format!("{} SRC=192.0.2.{i} {}", "a".repeat(100), "b".repeat(100)), None);
+            models.push(
+                &mut bytes,
+                &format!("{} SRC=192.0.2.{i} {}", "a".repeat(100), "b".repeat(100)),
+                None,
+            );
         }
         assert!(bytes.len() < 100 * 10 && models.models.len() == 1, "{}", bytes.len());
     }

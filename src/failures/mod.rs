@@ -155,7 +155,8 @@ impl Failures {
         kept.shrink_to_fit();
         let failures = if count > 0 { 1 } else { 0 };
         let retry = count.max(1) as f64;
-        let ticket = Count { time, first_time: time, retry, failures, ban_count: 0, kept, lines, dated: lines };
+        let ticket =
+            Count { time, first_time: time, retry, failures, ban_count: 0, kept, lines, dated: lines };
         self.tickets.insert(id.clone(), ticket, time);
         retry
     }
@@ -197,7 +198,10 @@ impl Failures {
 
     /// How often a failing identifier was banned before, as far as is known.
     pub fn ban_count(&self, id: &Address) -> i64 {
-        self.tickets.find(id).and_then(|slot| self.tickets.get(slot)).map_or(0, |ticket| ticket.ban_count.into())
+        self.tickets
+            .find(id)
+            .and_then(|slot| self.tickets.get(slot))
+            .map_or(0, |ticket| ticket.ban_count.into())
     }
 
     /// Drops the identifiers whose last failure is findtime or more ago.

@@ -55,7 +55,8 @@ impl<T> Table<T> {
     /// The number of an identifier's slot.
     #[inline]
     pub fn find(&self, id: &Address) -> Option<u32> {
-        let is_it = |slot: &u32| self.slots[*slot as usize].content.as_ref().is_some_and(|(known, _)| known == id);
+        let is_it =
+            |slot: &u32| self.slots[*slot as usize].content.as_ref().is_some_and(|(known, _)| known == id);
         self.index.find(self.hasher.hash_one(id), is_it).copied()
     }
 
@@ -84,7 +85,8 @@ impl<T> Table<T> {
             }
         };
         let (slots, hasher) = (&self.slots, &self.hasher);
-        let hash_of = |slot: &u32| slots[*slot as usize].content.as_ref().map_or(0, |(id, _)| hasher.hash_one(id));
+        let hash_of =
+            |slot: &u32| slots[*slot as usize].content.as_ref().map_or(0, |(id, _)| hasher.hash_one(id));
         self.index.insert_unique(hash, slot, hash_of);
         self.file(slot, second_of(time));
     }

@@ -60,7 +60,9 @@ impl MatchLine {
 #[derive(Clone, Debug)]
 pub enum Matches {
     /// The line just searched; where its date stands in it.
-    This { date: (u32, u32) },
+    This {
+        date: (u32, u32),
+    },
     Lines(Vec<MatchLine>),
 }
 

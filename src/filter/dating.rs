@@ -148,8 +148,10 @@ impl Filter {
             .then(|| &line[line.len() - split.after.len() - 1..]);
         if let Some(time) = self.plausible(text, time, now, notes) {
             let buffered = Vec::new();
-            let whole = (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
-            let line = Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
+            let whole =
+                (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
+            let line =
+                Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
             self.find(&mut { line });
         }
         self.dating.text = memory;
@@ -172,7 +174,8 @@ impl Filter {
         if let Some(time) = self.plausible(&text, time, now, notes) {
             let wants_groups = &|_: &Address| true;
             let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
-            let line = Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
+            let line =
+                Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
             self.find(&mut { line });
         }
     }

@@ -242,7 +242,13 @@ impl Filter {
             let found = identify(self.raw_host(), |role| fail.text(role.name()), tuple.as_deref());
             let Some((id, beside)) = found else { return Outcome::Nobody };
             set_beside(&mut fail, beside);
-            return Outcome::Failure(Failure { regex: index, id, time: line.time, data: fail, matches: lines });
+            return Outcome::Failure(Failure {
+                regex: index,
+                id,
+                time: line.time,
+                data: fail,
+                matches: lines,
+            });
         };
         let raw_host = self.raw_host();
         let session = self.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);

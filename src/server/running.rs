@@ -219,7 +219,9 @@ pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>) {
             false
         }
         Effect::Found { word, id, time } => {
-            logging::write_with(level::INFO, "fail2ban.filter", |text| found_text(text, jail, word, id, *time));
+            logging::write_with(level::INFO, "fail2ban.filter", |text| {
+                found_text(text, jail, word, id, *time)
+            });
             false
         }
         _ => true,

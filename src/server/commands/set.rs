@@ -10,6 +10,7 @@ use crate::date::PatternError;
 use crate::file_name;
 use crate::filter::decode::Encoding;
 use crate::filter::cache::Cache;
+use crate::filter::decode::Encoding;
 use crate::filter::ignore::Verdicts;
 use crate::filter::{Filter, UseDns};
 use crate::level;
