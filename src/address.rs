@@ -183,22 +183,31 @@ impl Address {
 
 /// Reads an IPv4 address as the standard library does, in a quarter of its time: every failure has one.
 fn parse_v4(text: &str) -> Option<u32> {
-    let (mut bits, mut dots, mut octet, mut digits) = (0, 0, 0, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' if digits == 0 || octet > 0 => {
-                (octet, digits) = (octet * 10 + u32::from(byte - b'0'), digits + 1);
-                if octet > 255 {
-                    return None;
-                }
-            }
-            b'.' if digits > 0 && dots < 3 => {
-                (bits, dots, octet, digits) = (bits << 8 | octet, dots + 1, 0, 0);
-            }
-            _ => return None,
+    let mut rest = text.as_bytes();
+    let mut bits = 0;
+    for part in 0..4 {
+        if part > 0 {
+            rest = rest.strip_prefix(b".")?;
         }
+        let (octet, length) = match *rest {
+            [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] => {
+                (number(a) * 100 + number(b) * 10 + number(c), 3)
+            }
+            [a @ b'1'..=b'9', b @ b'0'..=b'9', ..] => (number(a) * 10 + number(b), 2),
+            [a @ b'0'..=b'9', ..] => (number(a), 1),
+            _ => return None,
+        };
+        if octet > 255 {
+            return None;
+        }
+        bits = bits << 8 | octet;
+        rest = &rest[length..];
     }
-    (digits > 0 && dots == 3).then_some(bits << 8 | octet)
+    rest.is_empty().then_some(bits)
+}
+
+fn number(digit: u8) -> u32 {
+    u32::from(digit - b'0')
 }
 
 fn push_byte(out: &mut String, byte: u8) {

@@ -164,32 +164,32 @@ pub(super) fn read_number(bytes: &mut &[u8]) -> u64 {
 }
 
 /// Bytes compared at once.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
 /// How many bytes both begin with.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let blocks = a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK));
-    let length = BLOCK * blocks.take_while(|(a, b)| block(a) == block(b)).count();
-    match (a[length..].first_chunk::<BLOCK>(), b[length..].first_chunk::<BLOCK>()) {
-        (Some(a), Some(b)) => length + (block(a) ^ block(b)).trailing_zeros() as usize / 8,
-        _ => length + a[length..].iter().zip(&b[length..]).take_while(|(a, b)| a == b).count(),
+    let mut length = 0;
+    while let (Some(a), Some(b)) = (a[length..].first_chunk::<BLOCK>(), b[length..].first_chunk::<BLOCK>()) {
+        if a != b {
+            break;
+        }
+        length += BLOCK;
     }
+    length + a[length..].iter().zip(&b[length..]).take_while(|(a, b)| a == b).count()
 }
 
 /// How many bytes both end with.
-fn common_suffix(a: &[u8], b: &[u8]) -> usize {
-    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK));
-    let length = BLOCK * blocks.take_while(|(a, b)| block(a) == block(b)).count();
-    let (a, b) = (&a[..a.len() - length], &b[..b.len() - length]);
-    match (a.last_chunk::<BLOCK>(), b.last_chunk::<BLOCK>()) {
-        (Some(a), Some(b)) => length + (block(a) ^ block(b)).leading_zeros() as usize / 8,
-        _ => length + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count(),
+fn common_suffix(mut a: &[u8], mut b: &[u8]) -> usize {
+    let whole = a.len();
+    while let (Some((a_rest, a_end)), Some((b_rest, b_end))) =
+        (a.split_last_chunk::<BLOCK>(), b.split_last_chunk::<BLOCK>())
+    {
+        if a_end != b_end {
+            break;
+        }
+        (a, b) = (a_rest, b_rest);
     }
-}
-
-/// A block as a number, the first byte lowest.
-fn block(bytes: &[u8]) -> u128 {
-    bytes.first_chunk::<BLOCK>().map_or(0, |bytes| u128::from_le_bytes(*bytes))
+    whole - a.len() + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

@@ -125,6 +125,16 @@ impl Item {
 pub struct Data(Vec<(EcoString, Item)>);
 
 impl Data {
+    /// None yet, with room for so many.
+    pub fn with_capacity(count: usize) -> Data {
+        Data(Vec::with_capacity(count))
+    }
+
+    /// Adds a group that is not there yet.
+    pub fn push(&mut self, key: EcoString, item: Item) {
+        self.0.push((key, item));
+    }
+
     pub fn get(&self, key: &str) -> Option<&Item> {
         self.0.iter().find(|(name, _)| &**name == key).map(|(_, item)| item)
     }
@@ -171,12 +181,6 @@ impl Data {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl FromIterator<(EcoString, Item)> for Data {
-    fn from_iter<I: IntoIterator<Item = (EcoString, Item)>>(pairs: I) -> Self {
-        Data(pairs.into_iter().collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which regex matches a line, and what that says: the filter's main path (COMPAT §5).
 
+use ecow::EcoString;
+
 use super::dating::Split;
 use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Note, UseDns, multiline};
 use crate::address::Address;
@@ -379,25 +381,38 @@ fn set_beside(data: &mut Data, address: Option<Address>) {
 
 /// The groups of a match: those of the prefregex, overlaid by those of the failregex.
 fn groups(hit: Hit, pre: Option<Hit>) -> Data {
-    let own = groups_of(hit);
-    let Some(pre) = pre else { return own };
+    let Some(pre) = pre else { return groups_of(hit) };
     let mut data = groups_of(pre);
     data.take("content");
     if data.is_empty() {
-        return own;
+        return groups_of(hit);
     }
-    data.update(&own);
+    if hit.regex.collects() {
+        data.update(&groups_of(hit));
+    } else {
+        for (name, text) in texts_of(hit) {
+            if let Some(text) = text {
+                data.set(name, Item::Text(text.into()));
+            }
+        }
+    }
     data
 }
 
+/// The named groups and what they matched.
+fn texts_of<'h>(hit: Hit<'h>) -> impl Iterator<Item = (&'h EcoString, Option<&'h str>)> {
+    hit.regex
+        .names()
+        .iter()
+        .map(move |(group, name)| (name, hit.regex.group_text(*group, hit.text, hit.captures)))
+}
+
 fn groups_of(hit: Hit) -> Data {
-    let names = hit.regex.names().iter();
-    let mut data: Data = names
-        .map(|(group, name)| {
-            let text = hit.regex.group_text(*group, hit.text, hit.captures);
-            (name.clone(), text.map_or(Item::None, |text| Item::Text(text.into())))
-        })
-        .collect();
+    // some room for what sessions add
+    let mut data = Data::with_capacity(hit.regex.names().len() + 4);
+    for (name, text) in texts_of(hit) {
+        data.push(name.clone(), text.map_or(Item::None, |text| Item::Text(text.into())));
+    }
     if hit.regex.collects() {
         for (key, value) in hit.regex.data(hit.text, hit.captures) {
             data.set(key, item(value));

@@ -66,6 +66,13 @@ pub(super) struct Engine {
     pub(super) thread_options: Value,
 }
 
+/// Whose descriptor can be read: reading the others would cost a system call each, for nothing.
+struct Ready {
+    messages: bool,
+    signals: bool,
+    clients: bool,
+}
+
 impl Engine {
     pub(super) fn new(listener: Listener, signals: Signals, configured: Configured) -> std::io::Result<Self> {
         let (sender, inbox) = Inbox::new()?;
@@ -125,10 +132,14 @@ impl Engine {
             logging::log().flush();
             let ready = self.wait(more);
             self.set_now(clock::now());
-            self.take_signals();
-            self.take_messages();
+            if ready.signals {
+                self.take_signals();
+            }
+            if ready.messages {
+                self.take_messages();
+            }
             more = self.read_sources();
-            self.serve(ready);
+            self.serve(ready.clients);
             self.run_timers();
             self.run_tasks();
         }
@@ -157,8 +168,8 @@ impl Engine {
         }
     }
 
-    /// Sleeps until something happens; whether a client may have.
-    fn wait(&mut self, more: bool) -> bool {
+    /// Sleeps until something happens: who has something to say.
+    fn wait(&mut self, more: bool) -> Ready {
         let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
         let timeout = timeout.map(|duration| rustix::event::Timespec {
             tv_sec: duration.as_secs().min(i64::MAX as u64) as _,
@@ -184,7 +195,8 @@ impl Engine {
         }
         // An interrupted wait is one that is over.
         let _ = poll(&mut fds, timeout.as_ref());
-        fds[3..].iter().any(|fd| !fd.revents().is_empty())
+        let said = |fd: &PollFd| !fd.revents().is_empty();
+        Ready { messages: said(&fds[0]), signals: said(&fds[2]), clients: fds[3..].iter().any(said) }
     }
 
     /// How long nothing is due; `None` if nothing ever is.

@@ -132,8 +132,8 @@ impl Watcher {
     /// Passes on what was reported; true if the kernel dropped reports, so that anything may have changed.
     pub fn read(&mut self, notify: &mut dyn FnMut(Key, Change)) -> bool {
         let mut overflow = false;
-        // An interrupted or failed read is repeated at the next call.
-        while let Ok(events) = self.inotify.read_events(&mut self.buffer) {
+        // What is left, also after an interrupted or failed read, keeps the descriptor readable.
+        if let Ok(events) = self.inotify.read_events(&mut self.buffer) {
             for event in events {
                 overflow |= event.mask.contains(EventMask::Q_OVERFLOW);
                 let Some(watch) = self.watches.get_mut(&event.wd) else { continue };
