@@ -8,7 +8,6 @@ use crate::bans::formula;
 use crate::config::duration::Number;
 use crate::date::PatternError;
 use crate::file_name;
-use crate::filter::decode::Encoding;
 use crate::filter::cache::Cache;
 use crate::filter::decode::Encoding;
 use crate::filter::ignore::Verdicts;
