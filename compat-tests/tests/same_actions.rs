@@ -71,6 +71,10 @@ fn of_actions(log: &str) -> String {
         if line.ends_with("already banned") {
             return false;
         }
+        // The original kills a command's processes once more when they may have ended already.
+        if line.ends_with("failed with [Errno 3] No such process") {
+            return false;
+        }
         // What is not dated belongs to the line before it; addresses of Python's objects mean nothing.
         !line.starts_with("TIME") || loggers.iter().any(|logger| line.contains(logger))
     };

@@ -12,12 +12,17 @@ const USERS: u8 = 3;
 const ADDRESS: u8 = 4;
 const RAW: u8 = 5;
 const FLAG: u8 = 6;
+/// The text is that of the identifier.
+const SAME: u8 = 7;
 
-/// Appends the groups.
-pub(super) fn write(bytes: &mut Vec<u8>, data: &Data) {
+/// Appends the groups of a ticket whose identifier has the text `id`.
+pub(super) fn write(bytes: &mut Vec<u8>, data: &Data, id: &str) {
     for (name, item) in data.iter() {
         write_text(bytes, name);
-        write_item(bytes, item);
+        match item {
+            Item::Text(text) if text == id => bytes.push(SAME),
+            item => write_item(bytes, item),
+        }
     }
 }
 
@@ -50,12 +55,19 @@ fn write_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-/// The groups that [`write`] wrote.
-pub(super) fn read(mut bytes: &[u8]) -> Data {
+/// The groups that [`write()`] wrote.
+pub(super) fn read(mut bytes: &[u8], id: &str) -> Data {
     let mut data = Data::default();
     while !bytes.is_empty() {
         let name = read_text(&mut bytes);
-        data.set(&name, read_item(&mut bytes));
+        let item = match bytes {
+            [SAME, rest @ ..] => {
+                bytes = rest;
+                Item::Text(id.into())
+            }
+            _ => read_item(&mut bytes),
+        };
+        data.set(&name, item);
     }
     data
 }
@@ -104,8 +116,10 @@ mod tests {
         data.set("raw", Item::Address(Address::Raw("192.0.2.1".into())));
         data.set("nofail", Item::Flag);
         data.set("name", Item::Address(Address::Name("example.com".into())));
-        let mut bytes = Vec::new();
-        write(&mut bytes, &data);
-        assert_eq!(read(&bytes), data);
+        for id in ["192.0.2.1", "192.0.2.2"] {
+            let mut bytes = Vec::new();
+            write(&mut bytes, &data, id);
+            assert_eq!(read(&bytes, id), data);
+        }
     }
 }

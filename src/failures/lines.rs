@@ -1,7 +1,7 @@
 //! The lines of many tickets, kept small: in a flood they differ in a few places only.
 //!
-//! A line is kept as what it has in common with a *model* (its first and last bytes) and the rest between.
-//! A line that is not like the model of the time becomes the next one.
+//! A line is kept as its differences from a *model*. A line that is not like the model of the time becomes
+//! the next one.
 
 use ecow::EcoString;
 
@@ -23,22 +23,40 @@ struct Model {
     users: u32,
 }
 
-/// A line as it is kept: the first `prefix` bytes of the model, `middle`, the last `suffix` bytes.
+/// A line as it is kept.
 struct Kept<'k> {
     model: u32,
     date: Option<(u32, u32)>,
-    prefix: usize,
-    suffix: usize,
-    middle: &'k [u8],
+    /// The [`Difference`]s, as bytes.
+    differences: &'k [u8],
+}
+
+/// In place of `skip` bytes of the model, after `copy` equal ones, the line has `text`. After the last
+/// difference both are equal to their ends.
+struct Difference<'k> {
+    copy: usize,
+    skip: usize,
+    text: &'k [u8],
 }
 
 impl Models {
-    /// Appends a line to the bytes of a ticket.
-    pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>) {
-        let (model, prefix, suffix) = self.compare(text.as_bytes());
-        self.models[model as usize].users += 1;
-        let middle = &text.as_bytes()[prefix..text.len() - suffix];
-        Kept { model, date, prefix, suffix, middle }.write(bytes);
+    /// Appends a line to the bytes of a ticket. `small`: as small as possible, which takes longer.
+    pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>, small: bool) {
+        let line = text.as_bytes();
+        let (model, prefix, suffix) = self.compare(line);
+        let Model { text, users } = &mut self.models[model as usize];
+        *users += 1;
+        write_number(bytes, u64::from(model) << 1 | u64::from(date.is_some()));
+        if let Some((start, end)) = date {
+            write_number(bytes, start.into());
+            write_number(bytes, end.into());
+        }
+        let old = &text.as_bytes()[prefix..text.len() - suffix];
+        let new = &line[prefix..line.len() - suffix];
+        let differences = &mut Vec::new();
+        Difference::find(prefix, old, new, small, differences);
+        write_number(bytes, differences.len() as u64);
+        bytes.extend_from_slice(differences);
     }
 
     /// Takes the first of the lines in `bytes` out of account: the length of its entry.
@@ -74,8 +92,16 @@ impl Models {
     }
 
     fn line(&self, kept: &Kept) -> MatchLine {
-        let model = self.models[kept.model as usize].text.as_bytes();
-        let text = [&model[..kept.prefix], kept.middle, &model[model.len() - kept.suffix..]].concat();
+        let mut model = self.models[kept.model as usize].text.as_bytes();
+        let mut text = Vec::with_capacity(model.len());
+        let mut rest = kept.differences;
+        while !rest.is_empty() {
+            let difference = Difference::read(&mut rest);
+            text.extend_from_slice(&model[..difference.copy]);
+            text.extend_from_slice(difference.text);
+            model = &model[difference.copy + difference.skip..];
+        }
+        text.extend_from_slice(model);
         // the pieces may end inside a character, but together they are the line that was valid
         MatchLine { text: EcoString::from(String::from_utf8_lossy(&text)), date: kept.date }
     }
@@ -116,27 +142,52 @@ impl Models {
 }
 
 impl<'k> Kept<'k> {
-    fn write(&self, bytes: &mut Vec<u8>) {
-        bytes.reserve(self.middle.len() + 8);
-        write_number(bytes, u64::from(self.model) << 1 | u64::from(self.date.is_some()));
-        if let Some((start, end)) = self.date {
-            write_number(bytes, start.into());
-            write_number(bytes, end.into());
-        }
-        for length in [self.prefix, self.suffix, self.middle.len()] {
-            write_number(bytes, length as u64);
-        }
-        bytes.extend_from_slice(self.middle);
-    }
-
     /// The line that `bytes` begin with, and the length of its entry.
     fn read(bytes: &'k [u8]) -> (Kept<'k>, usize) {
         let mut rest = bytes;
         let head = read_number(&mut rest);
         let date = (head & 1 == 1).then(|| (read_number(&mut rest) as u32, read_number(&mut rest) as u32));
-        let [prefix, suffix, middle] = [(); 3].map(|()| read_number(&mut rest) as usize);
-        let kept = Kept { model: (head >> 1) as u32, date, prefix, suffix, middle: &rest[..middle] };
-        (kept, bytes.len() - rest.len() + middle)
+        let length = read_number(&mut rest) as usize;
+        let kept = Kept { model: (head >> 1) as u32, date, differences: &rest[..length] };
+        (kept, bytes.len() - rest.len() + length)
+    }
+}
+
+impl<'k> Difference<'k> {
+    /// Writes what makes `new` out of `old`, which stands after `copy` equal bytes: as one difference, or
+    /// word by word.
+    fn find(mut copy: usize, old: &[u8], new: &[u8], by_words: bool, out: &mut Vec<u8>) {
+        let words = |text: &[u8]| memchr::memchr_iter(b' ', text).count();
+        if old.is_empty() && new.is_empty() {
+            return;
+        }
+        if !by_words || words(old) != words(new) {
+            return Difference { copy, skip: old.len(), text: new }.write(out);
+        }
+        for (old, new) in old.split(|byte| *byte == b' ').zip(new.split(|byte| *byte == b' ')) {
+            if old != new {
+                Difference { copy, skip: old.len(), text: new }.write(out);
+                copy = 0;
+            } else {
+                copy += old.len();
+            }
+            // the space after it
+            copy += 1;
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        for length in [self.copy, self.skip, self.text.len()] {
+            write_number(out, length as u64);
+        }
+        out.extend_from_slice(self.text);
+    }
+
+    fn read(bytes: &mut &'k [u8]) -> Difference<'k> {
+        let [copy, skip, length] = [(); 3].map(|()| read_number(bytes) as usize);
+        let (text, rest) = bytes.split_at(length);
+        *bytes = rest;
+        Difference { copy, skip, text }
     }
 }
 
@@ -206,6 +257,8 @@ mod tests {
             "kernel: SYN SRC=192.0.2.û DST=192.168.1.20 LEN=60",
             "",
             "sshd: something else",
+            "kernel: SYN SRC=192.0.2.1 DST=192.168.1.20 LEN=60 ID=17 X=Y  SPT=100",
+            "kernel: SYN SRC=192.0.2.1 DST=192.168.1.20 LEN=62 ID=18 X=Y  SPT=200",
             "kernel: SYN SRC=192.0.2.1 DST=192.168.1.20 LEN=60",
         ];
         let mut bytes = Vec::new();
@@ -214,7 +267,7 @@ mod tests {
             .enumerate()
             .map(|(i, text)| {
                 let date = (i % 2 == 0).then_some((i as u32, 300));
-                models.push(&mut bytes, text, date);
+                models.push(&mut bytes, text, date, i % 3 > 0);
                 MatchLine { text: (*text).into(), date }
             })
             .collect();
@@ -234,6 +287,7 @@ mod tests {
                 &mut bytes,
                 &format!("{} SRC=192.0.2.{i} {}", "a".repeat(100), "b".repeat(100)),
                 None,
+                false,
             );
         }
         assert!(bytes.len() < 100 * 10 && models.models.len() == 1, "{}", bytes.len());

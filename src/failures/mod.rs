@@ -146,12 +146,13 @@ impl Failures {
 
     fn add_new(&mut self, id: &Address, time: f64, count: i64, found: Found) -> f64 {
         let mut groups = Vec::new();
-        groups::write(&mut groups, &found.data);
+        groups::write(&mut groups, &found.data, &id.to_string());
         let mut kept = Vec::new();
         write_number(&mut kept, groups.len() as u64);
         kept.extend_from_slice(&groups);
         let models = &mut self.models;
-        let lines = each_line(found, |text, date| models.push(&mut kept, text, date));
+        // a million hosts may fail just once
+        let lines = each_line(found, |text, date| models.push(&mut kept, text, date, true));
         kept.shrink_to_fit();
         let failures = if count > 0 { 1 } else { 0 };
         let retry = count.max(1) as f64;
@@ -178,13 +179,13 @@ impl Failures {
         if self.tickets.get(slot)?.retry < self.max_retry as f64 {
             return None;
         }
-        let (_, count) = self.tickets.remove(slot)?;
+        let (id, count) = self.tickets.remove(slot)?;
         let (groups, lines) = count.parts();
         let ticket = Ticket {
             time: count.time,
             failures: count.failures.into(),
             matches: self.models.lines(lines),
-            data: groups::read(groups),
+            data: groups::read(groups, &id.to_string()),
             ban_count: count.ban_count.into(),
         };
         self.models.forget(lines);
@@ -256,7 +257,7 @@ fn keep_newest(models: &mut Models, ticket: &mut Count, found: Found, limit: usi
         (ticket.lines, ticket.dated) = (0, 0);
         return;
     }
-    ticket.lines += each_line(found, |text, _| models.push(&mut ticket.kept, text, None));
+    ticket.lines += each_line(found, |text, _| models.push(&mut ticket.kept, text, None, false));
     let surplus = (ticket.lines as usize).saturating_sub(limit);
     if surplus == 0 {
         return;
@@ -271,7 +272,7 @@ fn keep_newest(models: &mut Models, ticket: &mut Count, found: Found, limit: usi
         let lines = models.lines(&ticket.kept[start..]);
         models.forget(&ticket.kept[start..]);
         ticket.kept.truncate(start);
-        lines.iter().for_each(|line| models.push(&mut ticket.kept, &line.text, None));
+        lines.iter().for_each(|line| models.push(&mut ticket.kept, &line.text, None, false));
     }
 }
 
