@@ -131,7 +131,8 @@ impl<'a> Pass<'a> {
             let earlier = self.log[part.since..].iter().position(|index| Some(*index) == counted);
             let too_often = counted.is_some_and(|index| self.counts[index].1 > MAX_TAG_REPLACE_COUNT);
             if earlier.is_none() && (tag == self.name || too_often) && !self.ignore.contains(&tag) {
-                return Err(self.recursion(&tag.to_owned(), parts, lookup)?.into());
+                let tag = tag.to_owned();
+                return Err(self.recursion(&tag, parts, lookup)?.into());
             }
             let Some(text) = self.text(tag, lookup)? else {
                 self.out.push_str(&part.text[part.at..found.end]);
