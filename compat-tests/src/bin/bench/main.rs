@@ -1,13 +1,18 @@
 //! `make bench`: what ferroban and the original need for the same work, side by side in one run.
 //!
 //! Every measurement runs on both, alternating, three times (or as often as the first argument says); the
-//! table shows medians. A second argument picks the works whose name contains it. Where the original would take minutes, it gets less of the same work, and rates are
-//! compared.
+//! table shows medians. A second argument picks the works whose name contains it. Where the original would take
+//! minutes, it gets less of the same work, and rates are compared. A second table (`peers`) has what programs
+//! that search or ban need for the same flood log.
 mod measure;
+mod peers;
 mod work;
 
 use compat_tests::Side;
 use work::Work;
+
+/// As many lines of the SYN flood as ferroban gets ([`work::ALL`]).
+const FLOOD_LINES: usize = 1_000_000;
 
 /// One line of the table.
 struct Row {
@@ -28,7 +33,13 @@ fn main() {
         eprintln!("{} …", work.name);
         rows.extend(rows_of(work, rounds));
     }
-    print_table(&rows);
+    if !rows.is_empty() {
+        print_table(&rows);
+    }
+    if "peers".contains(&picked) {
+        eprintln!("peers …");
+        print_peers(&peers::rows(rounds, FLOOD_LINES));
+    }
 }
 
 /// Runs `work` on both sides, alternating.
@@ -56,6 +67,13 @@ fn print_table(rows: &[Row]) {
         let [theirs, ours] = [row.theirs, row.ours].map(shown);
         let unit = if row.unit.is_empty() { String::new() } else { format!(" ({})", row.unit) };
         println!("| {}{unit} | {theirs} | {ours} | {} |", row.name, shown(times));
+    }
+}
+
+fn print_peers(rows: &[peers::Row]) {
+    println!("\n| others, the same SYN flood log | lines/s |\n|---|---:|");
+    for row in rows {
+        println!("| {} | {} |", row.name, shown(row.rate));
     }
 }
 

@@ -19,7 +19,11 @@ pub const ALL: &[Work] = &[
         name: "SYN flood",
         size: (20_000, 1_000_000),
         run: syn_flood,
-        results: &[("SYN flood log, server", "lines/s", true), ("— its memory afterwards", "MiB", false)],
+        results: &[
+            ("SYN flood log, server", "lines/s", true),
+            ("— processor time per line", "µs", false),
+            ("— its memory afterwards", "MiB", false),
+        ],
     },
     Work {
         name: "instructions of a flood",
@@ -87,10 +91,12 @@ fn lines_per_second(server: &Server, workload: &Workload, size: usize) -> f64 {
 fn syn_flood(side: Side, size: usize) -> Vec<f64> {
     let sandbox = Workload::FLOOD.sandbox();
     let server = Server::start(side, &sandbox);
+    let before = measure::cpu_seconds(&server);
     let rate = lines_per_second(&server, &Workload::FLOOD, size);
+    let per_line = (measure::cpu_seconds(&server) - before) / size as f64 * 1e6;
     let memory = measure::status(&server, "VmHWM") / MIB;
     server.stop();
-    vec![rate, memory]
+    vec![rate, per_line, memory]
 }
 
 fn instructions(side: Side, size: usize, workload: &Workload) -> Vec<f64> {
