@@ -6,6 +6,7 @@ help:
 	@echo 'make test                    all tests, also against the original fail2ban'
 	@echo 'make compat-fuzz SECONDS=60  look for differences from the original with generated input'
 	@echo 'make bench                   speed, beside the original'
+	@echo 'make bench-arm               instructions per line of the build for the Raspberry Pi 1, under qemu'
 	@echo 'make deb                     the Debian package'
 
 demo:
@@ -20,7 +21,10 @@ compat-fuzz:
 bench:
 	@scripts/bench
 
+bench-arm:
+	@scripts/bench-arm
+
 deb:
 	@scripts/deb
 
-.PHONY: help demo test compat-fuzz bench deb
+.PHONY: help demo test compat-fuzz bench bench-arm deb
