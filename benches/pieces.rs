@@ -11,7 +11,7 @@ use ferroban::config::{OptionMap, Reporter};
 use ferroban::control::pickle;
 use ferroban::date::{DateDetector, LocalZone, Years};
 use ferroban::failures::{Failures, Found};
-use ferroban::filter::{Filter, MatchLine};
+use ferroban::filter::{Data, Filter, Matches};
 use ferroban::level;
 use ferroban::pattern::{Captures, Origin};
 use ferroban::server::logging;
@@ -116,18 +116,18 @@ fn lines(bench: &mut Criterion) {
 fn failures(bench: &mut Criterion) {
     let hosts: Vec<Address> =
         (0..100_000u32).map(|i| Address::from_ip((0x0a00_0000 + i).to_be_bytes().into())).collect();
-    let found = |_| Found { matches: vec![MatchLine::joined(FLOOD)], ..Found::default() };
+    let found = || Found { matches: Matches::This { date: (0, 15) }, line: FLOOD, data: Data::default() };
     bench.bench_function("failures: 100,000 hosts, one each", |b| {
         b.iter_batched_ref(
             Failures::default,
-            |failures| hosts.iter().for_each(|host| _ = failures.add(host, NOW, 1, found)),
+            |failures| hosts.iter().for_each(|host| _ = failures.add(host, NOW, 1, found())),
             BatchSize::PerIteration,
         );
     });
     let mut failures = Failures::default();
     let mut again = hosts.iter().cycle();
     bench.bench_function("failures: one more of a host, among 100,000", |b| {
-        b.iter(|| failures.add(again.next().expect("it cycles"), NOW, 1, found));
+        b.iter(|| failures.add(again.next().expect("it cycles"), NOW, 1, found()));
     });
 }
 
