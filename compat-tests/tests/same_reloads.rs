@@ -234,7 +234,8 @@ fn growing_bans_and_restarts() {
         Config("action.d/slow.conf", "[Definition]\nactionban = sleep 0.5\n".to_owned()),
         Config(
             "action.d/note.conf",
-            action("actionprolong = echo '<actname> prolong <ip> <bancount>' >>DIR/notes/<name>\n"),
+            // notes of its own: in the original another thread prolongs, perhaps before the ban is through
+            action("actionprolong = echo '<actname> prolong <ip> <bancount>' >>DIR/notes/<name>-prolonged\n"),
         ),
         Config("jail.local", jails(&[("one", options)])),
         Fail("1.log", &["failure 401 from 192.0.2.1"], 3),
