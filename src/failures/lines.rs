@@ -27,7 +27,7 @@ struct Model {
 struct Kept<'k> {
     model: u32,
     date: Option<(u32, u32)>,
-    /// The [`Difference`]s, as bytes.
+    /// The [`Difference`]s, as bytes, with the mark of the end behind them.
     differences: &'k [u8],
 }
 
@@ -38,6 +38,9 @@ struct Difference<'k> {
     skip: usize,
     text: &'k [u8],
 }
+
+/// What stands after the last difference; they begin with a number that is never 0.
+const END: u8 = 0;
 
 impl Models {
     /// Appends a line to the bytes of a ticket. `small`: as small as possible, which takes longer.
@@ -53,10 +56,8 @@ impl Models {
         }
         let old = &text.as_bytes()[prefix..text.len() - suffix];
         let new = &line[prefix..line.len() - suffix];
-        let differences = &mut Vec::new();
-        Difference::find(prefix, old, new, small, differences);
-        write_number(bytes, differences.len() as u64);
-        bytes.extend_from_slice(differences);
+        Difference::find(prefix, old, new, small, bytes);
+        bytes.push(END);
     }
 
     /// Takes the first of the lines in `bytes` out of account: the length of its entry.
@@ -95,8 +96,7 @@ impl Models {
         let mut model = self.models[kept.model as usize].text.as_bytes();
         let mut text = Vec::with_capacity(model.len());
         let mut rest = kept.differences;
-        while !rest.is_empty() {
-            let difference = Difference::read(&mut rest);
+        while let Some(difference) = Difference::read(&mut rest) {
             text.extend_from_slice(&model[..difference.copy]);
             text.extend_from_slice(difference.text);
             model = &model[difference.copy + difference.skip..];
@@ -147,9 +147,9 @@ impl<'k> Kept<'k> {
         let mut rest = bytes;
         let head = read_number(&mut rest);
         let date = (head & 1 == 1).then(|| (read_number(&mut rest) as u32, read_number(&mut rest) as u32));
-        let length = read_number(&mut rest) as usize;
-        let kept = Kept { model: (head >> 1) as u32, date, differences: &rest[..length] };
-        (kept, bytes.len() - rest.len() + length)
+        let differences = rest;
+        while Difference::read(&mut rest).is_some() {}
+        (Kept { model: (head >> 1) as u32, date, differences }, bytes.len() - rest.len())
     }
 }
 
@@ -177,17 +177,20 @@ impl<'k> Difference<'k> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        for length in [self.copy, self.skip, self.text.len()] {
+        out.reserve(self.text.len() + 8);
+        for length in [self.copy + 1, self.skip, self.text.len()] {
             write_number(out, length as u64);
         }
         out.extend_from_slice(self.text);
     }
 
-    fn read(bytes: &mut &'k [u8]) -> Difference<'k> {
-        let [copy, skip, length] = [(); 3].map(|()| read_number(bytes) as usize);
+    /// The next one, or `None` at the mark of the end.
+    fn read(bytes: &mut &'k [u8]) -> Option<Difference<'k>> {
+        let copy = read_number(bytes).checked_sub(1)? as usize;
+        let [skip, length] = [(); 2].map(|()| read_number(bytes) as usize);
         let (text, rest) = bytes.split_at(length);
         *bytes = rest;
-        Difference { copy, skip, text }
+        Some(Difference { copy, skip, text })
     }
 }
 

@@ -90,6 +90,8 @@ pub struct Failures {
     total: u64,
     tickets: Table<Count>,
     models: Models,
+    /// Memory in which a new ticket is put together.
+    scratch: Vec<u8>,
 }
 
 impl Default for Failures {
@@ -101,6 +103,7 @@ impl Default for Failures {
             total: 0,
             tickets: Table::default(),
             models: Models::default(),
+            scratch: Vec::new(),
         }
     }
 }
@@ -147,17 +150,28 @@ impl Failures {
     fn add_new(&mut self, id: &Address, time: f64, count: i64, found: Found) -> f64 {
         let mut groups = Vec::new();
         groups::write(&mut groups, &found.data, &id.to_string());
-        let mut kept = Vec::new();
+        let mut kept = std::mem::take(&mut self.scratch);
+        kept.clear();
         write_number(&mut kept, groups.len() as u64);
         kept.extend_from_slice(&groups);
         let models = &mut self.models;
         // a million hosts may fail just once
         let lines = each_line(found, |text, date| models.push(&mut kept, text, date, true));
-        kept.shrink_to_fit();
+        // not a byte more than it takes
+        let exactly = kept.as_slice().to_vec();
+        self.scratch = kept;
         let failures = if count > 0 { 1 } else { 0 };
         let retry = count.max(1) as f64;
-        let ticket =
-            Count { time, first_time: time, retry, failures, ban_count: 0, kept, lines, dated: lines };
+        let ticket = Count {
+            time,
+            first_time: time,
+            retry,
+            failures,
+            ban_count: 0,
+            kept: exactly,
+            lines,
+            dated: lines,
+        };
         self.tickets.insert(id.clone(), ticket, time);
         retry
     }
