@@ -2,6 +2,7 @@
 //!
 //! - `dating` – which time the line has, and what if it has none or an odd one
 //! - `find` – which regex matches, and what that says
+//! - `identify` – who failed
 //! - `session` – several lines of one connection (`<F-MLFID>`)
 //! - `cache` – what is remembered for a while
 //! - `multiline` – failregexes that span lines
@@ -15,6 +16,7 @@ pub mod data;
 mod dating;
 pub mod decode;
 mod find;
+mod identify;
 pub mod ignore;
 mod multiline;
 mod session;
