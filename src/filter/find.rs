@@ -188,7 +188,7 @@ impl Filter {
         }
         let (lines, rest) = line.partition(&hit);
         if line.undated {
-            self.warn_undated(line, lines.clone());
+            self.warn_undated(line, &lines);
             if line.time.is_none() && self.mode.check_find_time {
                 return false;
             }
@@ -302,11 +302,11 @@ impl Filter {
         found
     }
 
-    fn warn_undated(&mut self, line: &mut Line, lines: Matches) {
+    fn warn_undated(&mut self, line: &mut Line, lines: &Matches) {
         if !self.warned_undated.is_due(line.now) {
             return;
         }
-        let lines = lines.into_lines(line.searched());
+        let lines = lines.clone().into_lines(line.searched());
         let lines: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
         for text in [
             format!(
