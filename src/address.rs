@@ -151,12 +151,16 @@ impl Address {
     pub fn push_to(&self, out: &mut String) {
         match self {
             Address::V4 { bits, prefix: 32 } => {
+                let mut text = [0; 15];
+                let mut end = 0;
                 for (i, byte) in bits.to_be_bytes().into_iter().enumerate() {
                     if i > 0 {
-                        out.push('.');
+                        text[end] = b'.';
+                        end += 1;
                     }
-                    push_byte(out, byte);
+                    end = put_byte(&mut text, end, byte);
                 }
+                out.push_str(std::str::from_utf8(&text[..end]).unwrap_or_default());
             }
             Address::Name(text) | Address::Raw(text) => out.push_str(text),
             other => out.push_str(&other.to_string()),
@@ -210,15 +214,15 @@ fn number(digit: u8) -> u32 {
     u32::from(digit - b'0')
 }
 
-fn push_byte(out: &mut String, byte: u8) {
-    let digit = |number: u8| char::from(b'0' + number);
-    if byte >= 100 {
-        out.push(digit(byte / 100));
+/// Writes a number from `at` on; where it ends.
+fn put_byte(text: &mut [u8; 15], mut at: usize, byte: u8) -> usize {
+    for (least, digit) in [(100, byte / 100), (10, byte / 10 % 10), (0, byte % 10)] {
+        if byte >= least {
+            text[at] = b'0' + digit;
+            at += 1;
+        }
     }
-    if byte >= 10 {
-        out.push(digit(byte / 10 % 10));
-    }
-    out.push(digit(byte % 10));
+    at
 }
 
 /// Prefix length of a mask text: a number, or a netmask in address form. `None`: not a mask at all.

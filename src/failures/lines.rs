@@ -217,17 +217,21 @@ pub(super) fn read_number(bytes: &mut &[u8]) -> u64 {
     number
 }
 
-/// Bytes compared at once.
-const BLOCK: usize = 32;
-
 /// How many bytes both begin with.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     let mut length = 0;
-    while let (Some(a), Some(b)) = (a[length..].first_chunk::<BLOCK>(), b[length..].first_chunk::<BLOCK>()) {
+    while let (Some(a), Some(b)) = (a[length..].first_chunk::<32>(), b[length..].first_chunk::<32>()) {
         if a != b {
             break;
         }
-        length += BLOCK;
+        length += 32;
+    }
+    while let (Some(a), Some(b)) = (a[length..].first_chunk::<8>(), b[length..].first_chunk::<8>()) {
+        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differing != 0 {
+            return length + differing.trailing_zeros() as usize / 8;
+        }
+        length += 8;
     }
     length + a[length..].iter().zip(&b[length..]).take_while(|(a, b)| a == b).count()
 }
@@ -236,10 +240,19 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 fn common_suffix(mut a: &[u8], mut b: &[u8]) -> usize {
     let whole = a.len();
     while let (Some((a_rest, a_end)), Some((b_rest, b_end))) =
-        (a.split_last_chunk::<BLOCK>(), b.split_last_chunk::<BLOCK>())
+        (a.split_last_chunk::<32>(), b.split_last_chunk::<32>())
     {
         if a_end != b_end {
             break;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    while let (Some((a_rest, a_end)), Some((b_rest, b_end))) =
+        (a.split_last_chunk::<8>(), b.split_last_chunk::<8>())
+    {
+        let differing = u64::from_le_bytes(*a_end) ^ u64::from_le_bytes(*b_end);
+        if differing != 0 {
+            return whole - a.len() + differing.leading_zeros() as usize / 8;
         }
         (a, b) = (a_rest, b_rest);
     }

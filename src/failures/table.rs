@@ -1,5 +1,6 @@
 //! Where the tickets are: found by identifier, and in the order in which they may become obsolete.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
@@ -20,6 +21,8 @@ pub(super) struct Table<T> {
     hasher: foldhash::fast::RandomState,
     /// First slot filed under each second; the others follow by their links.
     filed: BTreeMap<i64, u32>,
+    /// The slot found last: it is often asked for twice.
+    last: Cell<u32>,
 }
 
 #[derive(Debug)]
@@ -30,6 +33,13 @@ struct Slot<T> {
     previous: u32,
 }
 
+impl<T> Slot<T> {
+    #[inline]
+    fn is_of(&self, id: &Address) -> bool {
+        self.content.as_ref().is_some_and(|(known, _)| known == id)
+    }
+}
+
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Table {
@@ -38,6 +48,7 @@ impl<T> Default for Table<T> {
             index: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
             filed: BTreeMap::new(),
+            last: Cell::new(NONE),
         }
     }
 }
@@ -55,9 +66,13 @@ impl<T> Table<T> {
     /// The number of an identifier's slot.
     #[inline]
     pub fn find(&self, id: &Address) -> Option<u32> {
-        let is_it =
-            |slot: &u32| self.slots[*slot as usize].content.as_ref().is_some_and(|(known, _)| known == id);
-        self.index.find(self.hasher.hash_one(id), is_it).copied()
+        let is_it = |slot: &u32| self.slots.get(*slot as usize).is_some_and(|slot| slot.is_of(id));
+        if is_it(&self.last.get()) {
+            return Some(self.last.get());
+        }
+        let slot = self.index.find(self.hasher.hash_one(id), is_it).copied()?;
+        self.last.set(slot);
+        Some(slot)
     }
 
     pub fn get(&self, slot: u32) -> Option<&T> {

@@ -78,7 +78,8 @@ impl Matches {
 
 /// A line without its end.
 pub fn trimmed(line: &str) -> &str {
-    line.trim_end_matches(['\r', '\n'])
+    let end = line.bytes().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    &line[..end]
 }
 
 /// The value of a group or of a field that the filter derives from groups.

@@ -150,9 +150,18 @@ impl Filter {
             let buffered = Vec::new();
             let whole =
                 (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
-            let line =
-                Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
-            self.find(&mut { line });
+            self.find(Line {
+                split,
+                whole,
+                raw,
+                time,
+                undated,
+                now,
+                wants_groups,
+                failures,
+                notes,
+                buffered,
+            });
         }
         self.dating.text = memory;
         Ok(())
@@ -174,9 +183,18 @@ impl Filter {
         if let Some(time) = self.plausible(&text, time, now, notes) {
             let wants_groups = &|_: &Address| true;
             let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
-            let line =
-                Line { split, whole, raw, time, undated, now, wants_groups, failures, notes, buffered };
-            self.find(&mut { line });
+            self.find(Line {
+                split,
+                whole,
+                raw,
+                time,
+                undated,
+                now,
+                wants_groups,
+                failures,
+                notes,
+                buffered,
+            });
         }
     }
 

@@ -2,13 +2,28 @@
 
 use ecow::EcoString;
 
-use super::dating::Split;
+use super::dating::{OncePerDay, Split};
 use super::identify::{fid_tuple, identify};
-use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Note, UseDns, multiline};
+use super::rules::Rules;
+use super::session::Sessions;
+use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Mode, Note, UseDns, Work, multiline};
 use crate::address::Address;
 use crate::date::Stamp;
 use crate::level;
-use crate::pattern::{Captures, FailRegex, GroupValue, PatternSet, Role};
+use crate::pattern::{Captures, FailRegex, GroupValue, Role, StepLimit};
+use crate::value::Value;
+
+/// What is remembered of earlier lines.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The lines that a multi-line regex may still need.
+    pub buffer: Vec<MatchLine>,
+    sessions: Sessions,
+    warned_undated: OncePerDay,
+    warned_steps: OncePerDay,
+    /// Groups of the last match of the prefregex; none if its last search found nothing.
+    pub prefix: Option<Data>,
+}
 
 /// The line at hand, what is known of it, and where the results go.
 pub(super) struct Line<'a> {
@@ -72,7 +87,8 @@ struct Hit<'a> {
 
 /// What a match comes to.
 enum Outcome {
-    Failure(Failure),
+    /// A failure was found.
+    Failure,
     /// It is kept for its session.
     Waits,
     /// The regex matched, but none of its identifying groups did.
@@ -81,138 +97,167 @@ enum Outcome {
 
 impl Filter {
     /// Searches a line that has been taken apart.
-    pub(super) fn find(&mut self, line: &mut Line) {
-        if self.max_lines > 1 {
-            self.buffer.push(line.kept());
-            let surplus = self.buffer.len().saturating_sub(self.max_lines);
-            self.buffer.drain(..surplus);
-            line.buffered = self.buffer.clone();
-            let text = multiline::join(&self.buffer);
-            return self.find_in(&text, line);
+    #[inline]
+    pub(super) fn find(&mut self, line: Line) {
+        let Filter { rules, mode, memory, work, .. } = self;
+        Search { rules, mode: *mode, memory, line }.find(work);
+    }
+}
+
+/// The search of one line.
+struct Search<'f, 'l> {
+    rules: &'f Rules,
+    mode: Mode,
+    memory: &'f mut Memory,
+    line: Line<'l>,
+}
+
+impl Search<'_, '_> {
+    fn find(&mut self, work: &mut Work) {
+        if self.rules.max_lines > 1 {
+            let buffer = &mut self.memory.buffer;
+            buffer.push(self.line.kept());
+            let surplus = buffer.len().saturating_sub(self.rules.max_lines);
+            buffer.drain(..surplus);
+            self.line.buffered = buffer.clone();
+            let text = multiline::join(buffer);
+            return self.find_in(&text, work);
         }
-        match line.raw {
-            Some(text) => self.find_in(text, line),
-            None => self.find_in(&[line.split.before, line.split.after, "\n"].concat(), line),
+        match self.line.raw {
+            Some(text) => self.find_in(text, work),
+            None => {
+                let text = [self.line.split.before, self.line.split.after, "\n"].concat();
+                self.find_in(&text, work);
+            }
         }
     }
 
     #[inline]
-    fn find_in(&mut self, text: &str, line: &mut Line) {
-        let early = !self.ignoreregex.is_empty() && self.ignoreregex.len() + 2 < self.failregex.len();
-        if early && self.is_ignored(text, None, line) {
+    fn find_in(&mut self, text: &str, work: &mut Work) {
+        if self.rules.ignores_first() && self.is_ignored(text, None) {
             return;
         }
-        match self.prefregex.take() {
+        let Work { captures, candidates, pre_captures, content } = work;
+        match &self.rules.prefregex {
+            None => self.try_all(text, None, candidates, captures),
             Some(pre) => {
-                self.find_behind(&pre, text, line);
-                self.prefregex = Some(pre);
+                let found = self.search(pre, text, pre_captures);
+                if self.mode.keep_prefix {
+                    let hit = Hit { regex: pre, text, captures: pre_captures };
+                    self.memory.prefix = found.then(|| groups_of(hit));
+                }
+                if !found {
+                    return;
+                }
+                let hit = Hit { regex: pre, text, captures: pre_captures };
+                let text = self.content_of(hit, content).unwrap_or(text);
+                self.try_all(text, Some(hit), candidates, captures);
             }
-            None => self.try_all(text, None, line),
         }
     }
 
-    /// Lets the failregexes see what the prefregex makes of the text.
-    fn find_behind(&mut self, pre: &FailRegex, text: &str, line: &mut Line) {
-        let mut captures = std::mem::take(&mut self.pre_captures);
-        let found = self.search(pre, text, &mut captures, line);
-        if self.mode.keep_prefix {
-            self.prefix = found.then(|| groups_of(Hit { regex: pre, text, captures: &captures }));
+    /// What the failregexes are to see of a text in which the prefregex has found something, put into
+    /// `content`; `None`: all of it.
+    fn content_of<'c>(&mut self, pre: Hit, content: &'c mut String) -> Option<&'c str> {
+        let found = pre.regex.text(Role::Content, pre.text, pre.captures).filter(|text| !text.is_empty())?;
+        if self.rules.max_lines > 1 {
+            self.memory.buffer = vec![MatchLine::new("", "", found)];
         }
-        if found {
-            let hit = Hit { regex: pre, text, captures: &captures };
-            match pre.text(Role::Content, text, &captures).filter(|content| !content.is_empty()) {
-                Some(content) => {
-                    let buffer = [content, "\n"].concat();
-                    if self.max_lines > 1 {
-                        self.buffer = vec![MatchLine::new("", "", content)];
-                    }
-                    self.try_all(&buffer, Some(hit), line);
-                }
-                None => self.try_all(text, Some(hit), line),
-            }
-        }
-        self.pre_captures = captures;
+        content.clear();
+        content.push_str(found);
+        content.push('\n');
+        Some(content)
     }
 
     /// Tries the failregexes in order. `pre` is the match of the prefregex.
     #[inline]
-    fn try_all(&mut self, text: &str, pre: Option<Hit>, line: &mut Line) {
-        let mut candidates = std::mem::take(&mut self.candidates);
-        self.candidates_of(text, &mut candidates);
-        let mut captures = std::mem::take(&mut self.captures);
-        // Taken out, so that the rest of the filter can be changed meanwhile.
-        let regexes = std::mem::take(&mut self.failregex);
+    fn try_all(
+        &mut self,
+        text: &str,
+        pre: Option<Hit>,
+        candidates: &mut Vec<usize>,
+        captures: &mut Captures,
+    ) {
+        let rules = self.rules;
+        rules.candidates(text, candidates);
         let mut replaced: Option<String> = None;
-        for (index, regex) in regexes.iter().enumerate() {
-            if replaced.is_none() && !candidates.contains(&index) {
-                continue;
-            }
+        let mut next = 0;
+        while let Some(&index) = candidates.get(next) {
+            next += 1;
+            let regex = &rules.failregex[index];
             let text = replaced.as_deref().unwrap_or(text);
-            if !self.search(regex, text, &mut captures, line) {
+            if !self.search(regex, text, captures) {
                 continue;
             }
-            if self.matched(index, Hit { regex, text, captures: &captures }, pre, line) {
+            if self.matched(index, Hit { regex, text, captures }, pre) {
                 break;
             }
-            if self.max_lines > 1 {
-                replaced = Some(multiline::join(&self.buffer));
+            if rules.max_lines > 1 {
+                // all others may match what the lines are now
+                replaced = Some(multiline::join(&self.memory.buffer));
+                candidates.clear();
+                candidates.extend(index + 1..rules.failregex.len());
+                next = 0;
             }
         }
-        self.failregex = regexes;
-        self.captures = captures;
-        self.candidates = candidates;
     }
 
+    /// A search that treats "too many steps" as no match and says so once a day.
     #[inline]
-    fn candidates_of(&mut self, text: &str, candidates: &mut Vec<usize>) {
-        if self.failregex.len() <= 1 {
-            // A single regex looks for its literals itself.
-            candidates.clear();
-            candidates.extend(0..self.failregex.len());
-            return;
+    fn search(&mut self, regex: &FailRegex, text: &str, captures: &mut Captures) -> bool {
+        match regex.regex().search(text.as_bytes(), 0, captures) {
+            Ok(found) => found,
+            Err(StepLimit) => {
+                self.gave_up(regex, text);
+                false
+            }
         }
-        let failregex = &self.failregex;
-        let set = self.prefilter.get_or_insert_with(|| {
-            let regexes: Vec<_> = failregex.iter().map(|regex| regex.regex().clone()).collect();
-            PatternSet::new(&regexes)
-        });
-        set.candidates(text.as_bytes(), candidates);
+    }
+
+    #[cold]
+    fn gave_up(&mut self, regex: &FailRegex, text: &str) {
+        if self.memory.warned_steps.is_due(self.line.now) {
+            let message = format!(
+                "Regex gives up on a line of {} bytes after too many steps, counted as no match: {} ({})",
+                text.len(),
+                Value::str(regex.original()),
+                regex.origin(),
+            );
+            self.line.notes.push(Note::Log { level: level::WARNING, jail: true, text: message });
+        }
     }
 
     /// A failregex matched: whether the line is done with.
     #[inline]
-    fn matched(&mut self, index: usize, hit: Hit, pre: Option<Hit>, line: &mut Line) -> bool {
+    fn matched(&mut self, index: usize, hit: Hit, pre: Option<Hit>) -> bool {
         let check_all = self.mode.check_all;
-        if !self.ignoreregex.is_empty() && self.is_ignored(hit.text, Some(hit), line) {
+        if !self.rules.ignoreregex.is_empty() && self.is_ignored(hit.text, Some(hit)) {
             return !check_all;
         }
-        let (lines, rest) = line.partition(&hit);
-        if line.undated {
-            self.warn_undated(line, &lines);
-            if line.time.is_none() && self.mode.check_find_time {
+        let (lines, rest) = self.line.partition(&hit);
+        if self.line.undated {
+            self.warn_undated(&lines);
+            if self.line.time.is_none() && self.mode.check_find_time {
                 return false;
             }
         }
-        if self.max_lines > 1 {
-            self.buffer = rest;
+        if self.rules.max_lines > 1 {
+            self.memory.buffer = rest;
         }
         let alone = pre.is_none_or(|pre| pre.regex.has_only(Role::Content))
             && !hit.regex.has(Role::MlfId)
             && !hit.regex.has_tuples();
         let outcome = match alone {
-            true => self.plain_failure(index, hit, lines, line),
-            false => self.merged_failure(index, hit, pre, lines, line),
+            true => self.plain_failure(index, hit, lines),
+            false => self.merged_failure(index, hit, pre, lines),
         };
         match outcome {
-            Outcome::Failure(failure) => {
-                line.failures.push(failure);
-                !check_all
-            }
+            Outcome::Failure => !check_all,
             Outcome::Waits => true,
             Outcome::Nobody => {
-                let regex = crate::value::Value::str(hit.regex.as_str());
+                let regex = Value::str(hit.regex.as_str());
                 let text = format!("No group found in '{}' using 're.compile({regex})'", hit.text);
-                line.notes.push(Note::Log { level: level::ERROR, jail: false, text });
+                self.line.notes.push(Note::Log { level: level::ERROR, jail: false, text });
                 false
             }
         }
@@ -220,41 +265,33 @@ impl Filter {
 
     /// The failure of a regex that stands for itself: no groups of a prefregex, no session.
     #[inline]
-    fn plain_failure(&self, index: usize, hit: Hit, matches: Matches, line: &Line) -> Outcome {
-        let found = identify(self.raw_host(), |role| hit.regex.text(role, hit.text, hit.captures), None);
+    fn plain_failure(&mut self, regex: usize, hit: Hit, matches: Matches) -> Outcome {
+        let line = &mut self.line;
+        let raw_host = is_raw(self.rules, self.mode);
+        let found = identify(raw_host, |role| hit.regex.text(role, hit.text, hit.captures), None);
         let Some((id, beside)) = found else { return Outcome::Nobody };
         let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
         let mut data = if wanted { groups_of(hit) } else { Data::default() };
         set_beside(&mut data, beside);
-        Outcome::Failure(Failure { regex: index, id, time: line.time, data, matches })
+        line.failures.push(Failure { regex, id, time: line.time, data, matches });
+        Outcome::Failure
     }
 
-    /// The failure that the session's lines make together; `None` if there is none yet.
-    fn merged_failure(
-        &mut self,
-        index: usize,
-        hit: Hit,
-        pre: Option<Hit>,
-        lines: Matches,
-        line: &Line,
-    ) -> Outcome {
+    /// The failure that the session's lines make together, if they do.
+    fn merged_failure(&mut self, regex: usize, hit: Hit, pre: Option<Hit>, lines: Matches) -> Outcome {
         let check_all = self.mode.check_all;
+        let raw_host = is_raw(self.rules, self.mode);
+        let line = &mut self.line;
         let mut fail = groups(hit, pre);
         let Some(Item::Text(mlfid)) = fail.get("mlfid").cloned() else {
             let tuple = fid_tuple(&fail);
-            let found = identify(self.raw_host(), |role| fail.text(role.name()), tuple.as_deref());
+            let found = identify(raw_host, |role| fail.text(role.name()), tuple.as_deref());
             let Some((id, beside)) = found else { return Outcome::Nobody };
             set_beside(&mut fail, beside);
-            return Outcome::Failure(Failure {
-                regex: index,
-                id,
-                time: line.time,
-                data: fail,
-                matches: lines,
-            });
+            line.failures.push(Failure { regex, id, time: line.time, data: fail, matches: lines });
+            return Outcome::Failure;
         };
-        let raw_host = self.raw_host();
-        let session = self.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);
+        let session = self.memory.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);
         if session.data.is_set("nofail") && !check_all {
             return Outcome::Waits;
         }
@@ -274,56 +311,54 @@ impl Filter {
         let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
         set_beside(&mut session.data, beside);
         let data = if wanted { session.data.clone() } else { Data::default() };
-        Outcome::Failure(Failure { regex: index, id, time: line.time, data, matches })
+        line.failures.push(Failure { regex, id, time: line.time, data, matches });
+        Outcome::Failure
     }
 
     /// Whether an ignoreregex matches: the lines of the match where regexes span lines, else the text.
-    fn is_ignored(&mut self, text: &str, hit: Option<Hit>, line: &mut Line) -> bool {
-        let parts = hit.filter(|_| self.max_lines > 1).map(|hit| line.partition(&hit));
+    fn is_ignored(&mut self, text: &str, hit: Option<Hit>) -> bool {
+        let parts = hit.filter(|_| self.rules.max_lines > 1).map(|hit| self.line.partition(&hit));
         let narrowed = parts.as_ref().map(|(lines, _)| multiline::join(&lines.clone().into_lines("")));
         let text = narrowed.as_deref().unwrap_or(text);
         let mut found = false;
         let mut captures = Captures::new();
-        let regexes = std::mem::take(&mut self.ignoreregex);
-        for (index, regex) in regexes.iter().enumerate() {
-            if !self.search(regex, text, &mut captures, line) {
+        let rules = self.rules;
+        for (index, regex) in rules.ignoreregex.iter().enumerate() {
+            if !self.search(regex, text, &mut captures) {
                 continue;
             }
             found = true;
-            line.notes.push(Note::Ignored(index));
+            self.line.notes.push(Note::Ignored(index));
             if let Some((_, rest)) = &parts {
-                self.buffer = rest.clone();
+                self.memory.buffer = rest.clone();
             }
             if !self.mode.check_all {
                 break;
             }
         }
-        self.ignoreregex = regexes;
         found
     }
 
-    fn warn_undated(&mut self, line: &mut Line, lines: &Matches) {
-        if !self.warned_undated.is_due(line.now) {
+    #[cold]
+    fn warn_undated(&mut self, lines: &Matches) {
+        if !self.memory.warned_undated.is_due(self.line.now) {
             return;
         }
-        let lines = lines.clone().into_lines(line.searched());
+        let lines = lines.clone().into_lines(self.line.searched());
         let lines: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
         for text in [
-            format!(
-                "Found a match but no valid date/time found for {}.",
-                crate::value::Value::str(line.split.date)
-            ),
+            format!("Found a match but no valid date/time found for {}.", Value::str(self.line.split.date)),
             format!("Match without a timestamp: {}", lines.join("\n")),
             "Please try setting a custom date pattern (see man page jail.conf(5)).".to_owned(),
         ] {
-            line.notes.push(Note::Log { level: level::WARNING, jail: true, text });
+            self.line.notes.push(Note::Log { level: level::WARNING, jail: true, text });
         }
     }
+}
 
-    /// Whether identifiers are taken as they stand.
-    fn raw_host(&self) -> bool {
-        self.use_dns == UseDns::Raw || self.mode.raw_host
-    }
+/// Whether identifiers are taken as they stand.
+fn is_raw(rules: &Rules, mode: Mode) -> bool {
+    rules.use_dns == UseDns::Raw || mode.raw_host
 }
 
 fn set_beside(data: &mut Data, address: Option<Address>) {

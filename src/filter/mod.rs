@@ -1,6 +1,7 @@
 //! A line becomes failures: date, prefregex, failregex, ignoreregex, sessions (COMPAT §4.6, §5).
 //!
 //! - `dating` – which time the line has, and what if it has none or an odd one
+//! - `rules` – the regexes, and which of them can match at all
 //! - `find` – which regex matches, and what that says
 //! - `identify` – who failed
 //! - `session` – several lines of one connection (`<F-MLFID>`)
@@ -19,12 +20,13 @@ mod find;
 mod identify;
 pub mod ignore;
 mod multiline;
+mod rules;
 mod session;
 
 use crate::address::Address;
 use crate::date::{DateDetector, Stamp};
-use crate::level::{self, Level};
-use crate::pattern::{Captures, FailRegex, FailRegexError, Origin, PatternSet, StepLimit};
+use crate::level::Level;
+use crate::pattern::{Captures, FailRegex, FailRegexError, Origin};
 
 pub use data::{Data, Item, MatchLine, Matches, trimmed};
 pub use dating::Dated;
@@ -130,13 +132,7 @@ impl Default for Mode {
 
 /// The regexes and line state of one jail.
 pub struct Filter {
-    prefregex: Option<FailRegex>,
-    failregex: Vec<FailRegex>,
-    ignoreregex: Vec<FailRegex>,
-    /// Which failregexes can match at all; rebuilt when they change.
-    prefilter: Option<PatternSet>,
-    use_dns: UseDns,
-    max_lines: usize,
+    rules: rules::Rules,
     /// How far back lines count when a log is read for the first time, seconds.
     pub find_time: f64,
     /// `None`: dates come with the lines (journal).
@@ -145,83 +141,73 @@ pub struct Filter {
     /// Whether lines are new, rather than left from before the start.
     pub in_operation: bool,
     dating: dating::Memory,
-    /// The lines that a multi-line regex may still need.
-    buffer: Vec<MatchLine>,
-    sessions: session::Sessions,
     announced_dates: bool,
-    warned_undated: dating::OncePerDay,
-    warned_steps: dating::OncePerDay,
-    /// Groups of the last match of the prefregex; none if its last search found nothing.
-    prefix: Option<Data>,
+    memory: find::Memory,
+    work: Work,
+}
+
+/// Memory that searches use again and again.
+#[derive(Default)]
+struct Work {
     captures: Captures,
     pre_captures: Captures,
     candidates: Vec<usize>,
+    content: String,
 }
 
 impl Filter {
     pub fn new(detector: Option<DateDetector>) -> Self {
         Filter {
-            prefregex: None,
-            failregex: Vec::new(),
-            ignoreregex: Vec::new(),
-            prefilter: None,
-            use_dns: UseDns::default(),
-            max_lines: 1,
+            rules: rules::Rules::new(),
             find_time: 600.0,
             detector,
             mode: Mode::default(),
             in_operation: true,
             dating: dating::Memory::default(),
-            buffer: Vec::new(),
-            sessions: session::Sessions::default(),
             announced_dates: false,
-            warned_undated: dating::OncePerDay::default(),
-            warned_steps: dating::OncePerDay::default(),
-            prefix: None,
-            captures: Captures::new(),
-            pre_captures: Captures::new(),
-            candidates: Vec::new(),
+            memory: find::Memory::default(),
+            work: Work::default(),
         }
     }
 
     pub fn use_dns(&self) -> UseDns {
-        self.use_dns
+        self.rules.use_dns
     }
 
     /// Takes effect on regexes that are added later (trap 20).
     pub fn set_use_dns(&mut self, use_dns: UseDns) {
-        self.use_dns = use_dns;
+        self.rules.use_dns = use_dns;
     }
 
     pub fn max_lines(&self) -> usize {
-        self.max_lines
+        self.rules.max_lines
     }
 
     /// Number of lines a failregex may span, at least 1. Regexes added later become multi-line ones.
     pub fn set_max_lines(&mut self, lines: usize) {
-        self.max_lines = lines.max(1);
+        self.rules.max_lines = lines.max(1);
     }
 
     pub fn prefregex(&self) -> Option<&FailRegex> {
-        self.prefregex.as_ref()
+        self.rules.prefregex.as_ref()
     }
 
     pub fn failregexes(&self) -> &[FailRegex] {
-        &self.failregex
+        &self.rules.failregex
     }
 
     pub fn ignoreregexes(&self) -> &[FailRegex] {
-        &self.ignoreregex
+        &self.rules.ignoreregex
     }
 
     /// What the prefregex found when it was last searched (with [`Mode::keep_prefix`]).
     pub fn prefix(&self) -> Option<&Data> {
-        self.prefix.as_ref()
+        self.memory.prefix.as_ref()
     }
 
     /// The lines that a failregex over several lines may still need.
     pub fn buffered_lines(&self) -> &[MatchLine] {
-        &self.buffer
+        &self.memory.buffer
     }
 
     /// The time of the last line that had one.
@@ -231,75 +217,28 @@ impl Filter {
 
     /// Sets the prefregex; an empty text removes it.
     pub fn set_prefregex(&mut self, text: &str, origin: Origin) -> Result<(), FailRegexError> {
-        self.prefregex = match text {
-            "" => None,
-            text => Some(FailRegex::new(text, self.use_dns.in_pattern(), false, origin)?),
-        };
-        Ok(())
+        self.rules.set_prefregex(text, origin)
     }
 
     pub fn add_failregex(&mut self, text: &str, origin: Origin) -> Result<(), FailRegexError> {
-        let multiline = self.max_lines > 1;
-        let use_dns = self.use_dns.in_pattern();
-        let regex = FailRegex::new_fail(text, use_dns, multiline, self.prefregex.as_ref(), origin)?;
-        self.failregex.push(regex);
-        self.prefilter = None;
-        Ok(())
+        self.rules.add_failregex(text, origin)
     }
 
     pub fn add_ignoreregex(&mut self, text: &str, origin: Origin) -> Result<(), FailRegexError> {
-        self.ignoreregex.push(FailRegex::new(text, self.use_dns.in_pattern(), false, origin)?);
-        Ok(())
+        self.rules.add_ignoreregex(text, origin)
     }
 
     /// Removes a failregex; `false` if there is none of that index. Negative ones count from the end.
     pub fn remove_failregex(&mut self, index: i64) -> bool {
-        self.prefilter = None;
-        remove_at(&mut self.failregex, index)
+        self.rules.remove_failregex(index)
     }
 
     pub fn remove_ignoreregex(&mut self, index: i64) -> bool {
-        remove_at(&mut self.ignoreregex, index)
+        self.rules.remove_ignoreregex(index)
     }
 
     /// Forgets all regexes, as a reload does before the new ones come.
     pub fn clear_regexes(&mut self) {
-        self.failregex.clear();
-        self.ignoreregex.clear();
-        self.prefilter = None;
+        self.rules.clear();
     }
-
-    /// A search that treats "too many steps" as no match and says so once a day.
-    fn search(
-        &mut self,
-        regex: &FailRegex,
-        text: &str,
-        captures: &mut Captures,
-        line: &mut find::Line,
-    ) -> bool {
-        match regex.regex().search(text.as_bytes(), 0, captures) {
-            Ok(found) => found,
-            Err(StepLimit) => {
-                if self.warned_steps.is_due(line.now) {
-                    let message = format!(
-                        "Regex gives up on a line of {} bytes after too many steps, counted as no match: {} ({})",
-                        text.len(),
-                        crate::value::Value::str(regex.original()),
-                        regex.origin(),
-                    );
-                    line.notes.push(Note::Log { level: level::WARNING, jail: true, text: message });
-                }
-                false
-            }
-        }
-    }
-}
-
-fn remove_at<T>(list: &mut Vec<T>, index: i64) -> bool {
-    let at = if index < 0 { index + list.len() as i64 } else { index };
-    let valid = (0..list.len() as i64).contains(&at);
-    if valid {
-        list.remove(at as usize);
-    }
-    valid
 }

@@ -5,13 +5,16 @@ use super::{Effect, Jail, Question};
 use crate::address::Address;
 use crate::bans::{Added, Ban};
 use crate::failures::Found;
+use crate::filter::Id;
 use crate::level;
 
 impl Jail {
     /// A failure that nothing ignores.
     #[inline]
-    pub(super) fn count(&mut self, pending: Pending, id: Address, now: f64, out: &mut Vec<Effect>) {
-        let Pending { time, mut data, matches, line, origin, .. } = pending;
+    pub(super) fn count(&mut self, pending: Pending, now: f64, out: &mut Vec<Effect>) {
+        let Pending { id: Id::Known(id), time, mut data, matches, line, origin, .. } = pending else {
+            return;
+        };
         let (word, count) = match origin {
             Origin::Line => ("Found", 1),
             Origin::Attempt(count) => ("Attempt", count),

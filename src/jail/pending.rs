@@ -66,10 +66,20 @@ impl Jail {
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) {
-        if self.waiting.is_empty() {
+        if !self.waiting.is_empty() {
+            self.queue(pending, out);
+        } else if let Id::Known(_) = pending.id {
+            let rest = self.handle_known(pending, now, known, out);
+            self.waiting.extend(rest.map(Pending::into_owned));
+        } else {
             let rest = self.handle(pending, now, known, out);
             self.waiting.extend(rest.into_iter().map(Pending::into_owned));
-        } else if self.waiting.len() < MAX_WAITING {
+        }
+    }
+
+    #[cold]
+    fn queue(&mut self, pending: Pending, out: &mut Vec<Effect>) {
+        if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(pending.into_owned());
         } else {
             let text = "Too many failures wait for name lookups or ignorecommand, one is dropped".to_owned();
@@ -98,7 +108,6 @@ impl Jail {
     }
 
     /// Counts a failure, or gives it back if it has to wait: in as many parts as it has addresses left.
-    #[inline]
     fn handle<'l>(
         &mut self,
         pending: Pending<'l>,
@@ -108,10 +117,7 @@ impl Jail {
     ) -> Vec<Pending<'l>> {
         match &pending.id {
             Id::Pending => Vec::new(),
-            Id::Known(id) => {
-                let id = id.clone();
-                self.handle_known(pending, id, now, known, out).into_iter().collect()
-            }
+            Id::Known(_) => self.handle_known(pending, now, known, out).into_iter().collect(),
             Id::Host(name) => {
                 if !matches!(self.filter.use_dns(), UseDns::Yes | UseDns::Warn) {
                     return Vec::new();
@@ -126,10 +132,10 @@ impl Jail {
                 }
                 let mut rest = Vec::new();
                 for id in addresses {
-                    let one = Pending { id: Id::Known(id.clone()), ..pending.clone() };
+                    let one = Pending { id: Id::Known(id), ..pending.clone() };
                     // one after the other: an answer belongs to the first that waits
                     match rest.is_empty() {
-                        true => rest.extend(self.handle_known(one, id, now, known, out)),
+                        true => rest.extend(self.handle_known(one, now, known, out)),
                         false => rest.push(one),
                     }
                 }
@@ -138,25 +144,26 @@ impl Jail {
         }
     }
 
+    /// Counts a failure of a known address, or gives it back if it has to wait.
     #[inline]
     fn handle_known<'l>(
         &mut self,
         pending: Pending<'l>,
-        id: Address,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) -> Option<Pending<'l>> {
-        match self.verdict(&pending, &id, now, known, out) {
+        let Id::Known(id) = &pending.id else { return None };
+        match self.verdict(&pending, id, now, known, out) {
+            Verdict::No => {
+                self.count(pending, now, out);
+                None
+            }
             Verdict::Wait => Some(pending),
             Verdict::By(reason) => {
                 if !reason.is_empty() {
                     self.log(out, level::INFO, "fail2ban.filter", format!("Ignore {id} by {reason}"));
                 }
-                None
-            }
-            Verdict::No => {
-                self.count(pending, id, now, out);
                 None
             }
         }

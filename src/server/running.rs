@@ -140,11 +140,25 @@ impl Running {
         // one check of the block is quicker than one of each line
         if let Some(text) = self.encoding.text(block).filter(|_| line_end == LineEnd::Byte) {
             whole_lines(text).all(|line| self.line(line, now, known, out));
-            return;
+        } else {
+            self.doubtful_lines(path, source::split(block, line_end), now, known, out);
         }
-        for bytes in source::split(block, line_end) {
+        write_log_effects(&self.core.name, out);
+    }
+
+    /// Searches lines that may have to be decoded.
+    fn doubtful_lines<'l>(
+        &mut self,
+        path: &Path,
+        lines: impl Iterator<Item = &'l [u8]>,
+        now: f64,
+        known: &mut dyn Known,
+        out: &mut Vec<Effect>,
+    ) {
+        for bytes in lines {
             let (line, clean) = self.encoding.decode(bytes);
             if !clean {
+                write_log_effects(&self.core.name, out);
                 self.warn_decode(path, bytes, now);
             }
             if !self.line(&line, now, known, out) {
@@ -157,10 +171,10 @@ impl Running {
     fn line(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) -> bool {
         match self.core.line(line, now, known, out) {
             Ok(()) => self.errors /= 2,
-            Err(exception) => self.failed_line(line, &exception),
-        }
-        if !out.is_empty() {
-            write_log_effects(&self.core.name, out);
+            Err(exception) => {
+                write_log_effects(&self.core.name, out);
+                self.failed_line(line, &exception);
+            }
         }
         !self.idle
     }
@@ -211,17 +225,19 @@ fn whole_lines(block: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Writes log lines at once, so that they stand where they belong; keeps all other effects.
+/// Writes the log lines among what a jail wants done; keeps everything else.
 pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>) {
+    if effects.is_empty() {
+        return;
+    }
+    let mut log = logging::batch();
     effects.retain(|effect| match effect {
         Effect::Log { level, logger, text } => {
-            logging::write(*level, logger, text);
+            log.write(*level, logger, text);
             false
         }
         Effect::Found { word, id, time } => {
-            logging::write_with(level::INFO, "fail2ban.filter", |text| {
-                found_text(text, jail, word, id, *time)
-            });
+            log.write_with(level::INFO, "fail2ban.filter", |text| found_text(text, jail, word, id, *time));
             false
         }
         _ => true,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::clock;
 use crate::level::{self, Level};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,9 +32,16 @@ pub(super) struct Layout {
     /// The parts of the last line with everything filled in that depends on level, logger and process only:
     /// most lines are like the one before.
     filled: Filled,
-    /// The second whose text `stamp` holds.
-    second: i64,
-    stamp: String,
+}
+
+/// What a log line says.
+pub(super) struct Line<'l> {
+    pub level: Level,
+    pub logger: &'l str,
+    pub text: &'l str,
+    pub pid: u32,
+    /// Its time as text.
+    pub stamp: &'l str,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,7 +64,7 @@ enum Piece {
 impl Layout {
     pub(super) const fn plain() -> Layout {
         let filled = Filled { level: 0, logger: String::new(), pid: 0, pieces: Vec::new() };
-        Layout { parts: Vec::new(), filled, second: i64::MIN, stamp: String::new() }
+        Layout { parts: Vec::new(), filled }
     }
 
     /// The layout for a target with its options `format`, `datetime`, `padding`.
@@ -78,28 +84,25 @@ impl Layout {
     }
 
     /// Appends one line, without its line end.
-    pub(super) fn line(&mut self, out: &mut Vec<u8>, level: Level, logger: &str, text: &str, pid: u32) {
-        let filled = &self.filled;
-        if filled.level != level || filled.logger != logger || filled.pid != pid || filled.pieces.is_empty() {
-            self.fill(level, logger, pid);
+    pub(super) fn line(&mut self, out: &mut Vec<u8>, line: &Line) {
+        if !self.filled.suits(line) {
+            self.fill(line);
         }
-        let pieces = std::mem::take(&mut self.filled.pieces);
-        for piece in &pieces {
+        for piece in &self.filled.pieces {
             match piece {
                 Piece::Bytes(bytes) => out.extend_from_slice(bytes),
-                Piece::Message => out.extend_from_slice(text.as_bytes()),
-                Piece::Time => self.time(out),
-                Piece::Other(part) => self.part(out, part, level, logger, text, pid),
+                Piece::Message => out.extend_from_slice(line.text.as_bytes()),
+                Piece::Time => out.extend_from_slice(line.stamp.as_bytes()),
+                Piece::Other(part) => part.write(out, line),
             }
         }
-        self.filled.pieces = pieces;
     }
 
     /// Fills in what lines of this level and logger have in common.
-    fn fill(&mut self, level: Level, logger: &str, pid: u32) {
+    fn fill(&mut self, line: &Line) {
         let mut pieces: Vec<Piece> = Vec::new();
-        for part in std::mem::take(&mut self.parts).into_iter() {
-            let piece = match &part {
+        for part in &self.parts {
+            let piece = match part {
                 Part::Field { field: Field::Message, width: 0, precision: None, .. } => Piece::Message,
                 Part::Field { field: Field::Time, width, precision: None, .. } if *width <= 0 => Piece::Time,
                 Part::Field { field: Field::Message | Field::Time | Field::ThreadName, .. } => {
@@ -107,55 +110,45 @@ impl Layout {
                 }
                 constant => {
                     let mut bytes = Vec::new();
-                    self.part(&mut bytes, constant, level, logger, "", pid);
+                    constant.write(&mut bytes, line);
                     Piece::Bytes(bytes)
                 }
             };
-            self.parts.push(part);
             match (pieces.last_mut(), piece) {
                 (Some(Piece::Bytes(before)), Piece::Bytes(bytes)) => before.extend(bytes),
                 (_, piece) => pieces.push(piece),
             }
         }
-        self.filled = Filled { level, logger: logger.to_owned(), pid, pieces };
+        self.filled = Filled { level: line.level, logger: line.logger.to_owned(), pid: line.pid, pieces };
     }
+}
 
-    fn part(&mut self, out: &mut Vec<u8>, part: &Part, level: Level, logger: &str, text: &str, pid: u32) {
-        match part {
+impl Filled {
+    /// Whether the line differs from the last one in time and message only.
+    fn suits(&self, line: &Line) -> bool {
+        self.level == line.level
+            && self.pid == line.pid
+            && self.logger == line.logger
+            && !self.pieces.is_empty()
+    }
+}
+
+impl Part {
+    fn write(&self, out: &mut Vec<u8>, line: &Line) {
+        match self {
             Part::Text(text) => out.extend_from_slice(text.as_bytes()),
             Part::Field { field, width, precision, number } => {
-                let value = self.value(*field, level, logger, text, pid, *number);
-                pad(out, &value, *width, *precision);
+                pad(out, &field.value(line, *number), *width, *precision);
             }
         }
     }
+}
 
-    fn time(&mut self, out: &mut Vec<u8>) {
-        let (second, millis) = clock::now_parts();
-        if second != self.second {
-            self.second = second;
-            self.stamp = clock::local_text(second as f64);
-        }
-        out.extend_from_slice(self.stamp.as_bytes());
-        let digit = |number: u32| b'0' + (number % 10) as u8;
-        out.extend_from_slice(&[b',', digit(millis / 100), digit(millis / 10), digit(millis)]);
-    }
-
-    fn value(
-        &mut self,
-        field: Field,
-        level: Level,
-        logger: &str,
-        text: &str,
-        pid: u32,
-        number: Option<char>,
-    ) -> String {
-        match field {
-            Field::Time => {
-                let mut time = Vec::new();
-                self.time(&mut time);
-                String::from_utf8_lossy(&time).into_owned()
-            }
+impl Field {
+    fn value(self, line: &Line, number: Option<char>) -> String {
+        let Line { level, logger, text, pid, stamp } = *line;
+        match self {
+            Field::Time => stamp.to_owned(),
             Field::Logger => logger.to_owned(),
             Field::Process if number == Some('X') => format!("{pid:X}"),
             Field::Process => pid.to_string(),
@@ -266,8 +259,13 @@ mod tests {
     fn line(target: &str, options: &[(&str, &str)]) -> String {
         let options = options.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let mut out = Vec::new();
-        Layout::of(target, &options, 0).line(&mut out, level::NOTICE, "fail2ban.actions", "[j2] Ban x", 42);
+        Layout::of(target, &options, 0)
+            .line(&mut out, &said(level::NOTICE, "fail2ban.actions", "[j2] Ban x", 42));
         String::from_utf8(out).unwrap()
+    }
+
+    fn said<'l>(level: Level, logger: &'l str, text: &'l str, pid: u32) -> Line<'l> {
+        Line { level, logger, text, pid, stamp: "2026-01-01 00:00:00,000" }
     }
 
     #[test]
@@ -281,9 +279,9 @@ mod tests {
     fn lines_do_not_inherit_from_the_line_before() {
         let mut layout = Layout::of("STDOUT", &HashMap::from([("datetime".into(), "off".into())]), 0);
         let mut out = Vec::new();
-        layout.line(&mut out, level::INFO, "fail2ban.filter", "a", 1);
-        layout.line(&mut out, level::ERROR, "fail2ban.filter", "b", 1);
-        layout.line(&mut out, level::ERROR, "fail2ban.jail", "c", 12);
+        layout.line(&mut out, &said(level::INFO, "fail2ban.filter", "a", 1));
+        layout.line(&mut out, &said(level::ERROR, "fail2ban.filter", "b", 1));
+        layout.line(&mut out, &said(level::ERROR, "fail2ban.jail", "c", 12));
         let lines = "fail2ban.filter         [1]: INFO    afail2ban.filter         [1]: ERROR   bfail2ban.jail           \
                      [12]: ERROR   c";
         assert_eq!(String::from_utf8(out).unwrap(), lines);

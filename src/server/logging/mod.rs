@@ -4,9 +4,11 @@
 //! answers a client; workers write out at once. Lines of both stand in the order in which they came.
 //!
 //! - `format` – the parts of a line
+//! - `stamp` – its time
 //! - `target` – where lines go
 
 mod format;
+mod stamp;
 mod target;
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,7 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::level::{self, Level};
 use crate::value::Value;
 
-use format::Layout;
+use format::{Layout, Line};
+use stamp::Stamp;
 use target::Target;
 pub use target::TargetError;
 
@@ -35,7 +38,8 @@ struct State {
     target: Target,
     layout: Layout,
     buffer: Vec<u8>,
-    /// Memory for [`write_with`].
+    stamp: Stamp,
+    /// Memory for [`Batch::write_with`].
     text: String,
     pid: u32,
     verbosity: u32,
@@ -51,28 +55,48 @@ pub fn log() -> &'static Log {
 /// Logs one line; `logger` is upstream's name, e.g. `fail2ban.filter`.
 pub fn write(level: Level, logger: &str, text: &str) {
     if LOG.enabled(level) {
-        LOG.state().append(level, logger, text);
+        batch().write(level, logger, text);
     }
 }
 
-/// Logs one line whose text `fill` puts into an empty buffer.
-pub fn write_with(level: Level, logger: &str, fill: impl FnOnce(&mut String)) {
-    if LOG.enabled(level) {
-        let mut state = LOG.state();
-        let mut text = std::mem::take(&mut state.text);
-        text.clear();
-        fill(&mut text);
-        state.append(level, logger, &text);
-        state.text = text;
+/// Several lines at once, all of the same time; meanwhile nobody else can log.
+pub struct Batch {
+    state: MutexGuard<'static, State>,
+}
+
+/// Begins a batch of lines.
+pub fn batch() -> Batch {
+    let mut state = LOG.state();
+    state.stamp.refresh();
+    Batch { state }
+}
+
+impl Batch {
+    /// Logs one line.
+    pub fn write(&mut self, level: Level, logger: &str, text: &str) {
+        if LOG.enabled(level) {
+            self.state.append(level, logger, text);
+        }
+    }
+
+    /// Logs one line whose text `fill` puts into an empty buffer.
+    pub fn write_with(&mut self, level: Level, logger: &str, fill: impl FnOnce(&mut String)) {
+        if LOG.enabled(level) {
+            let mut text = std::mem::take(&mut self.state.text);
+            text.clear();
+            fill(&mut text);
+            self.state.append(level, logger, &text);
+            self.state.text = text;
+        }
     }
 }
 
 /// Logs one line and writes it out at once: for threads that do not know the engine's rounds.
 pub fn write_now(level: Level, logger: &str, text: &str) {
     if LOG.enabled(level) {
-        let mut state = LOG.state();
-        state.append(level, logger, text);
-        state.flush();
+        let mut batch = batch();
+        batch.write(level, logger, text);
+        batch.state.flush();
     }
 }
 
@@ -85,18 +109,21 @@ impl State {
             target: Target::Nowhere,
             layout: Layout::plain(),
             buffer: Vec::new(),
+            stamp: Stamp::none(),
             text: String::new(),
             pid: 0,
             verbosity: 0,
         }
     }
 
+    /// Adds a line of the time when the stamp was refreshed last.
     fn append(&mut self, level: Level, logger: &str, text: &str) {
         if self.pid == 0 {
             self.pid = std::process::id();
         }
         let start = self.buffer.len();
-        self.layout.line(&mut self.buffer, level, logger, text, self.pid);
+        let line = Line { level, logger, text, pid: self.pid, stamp: self.stamp.text() };
+        self.layout.line(&mut self.buffer, &line);
         if let Target::Stream(_) | Target::File { .. } = self.target {
             self.buffer.push(b'\n');
             if self.buffer.len() > BUFFER_LIMIT {
@@ -204,6 +231,7 @@ impl Log {
             }
         };
         if let Some(complaint) = opened.complaint.filter(|_| self.enabled(level::ERROR)) {
+            state.stamp.refresh();
             state.append(level::ERROR, "fail2ban.server", &complaint);
         }
         state.flush();
