@@ -20,7 +20,6 @@
 
 mod batch;
 mod command;
-#[cfg(feature = "firewalld")]
 mod firewalld;
 mod growth;
 mod host;

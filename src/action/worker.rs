@@ -165,7 +165,6 @@ impl Worker {
             };
             self.report(index, "start", result);
         }
-        #[cfg(feature = "firewalld")]
         if self.slots.iter().any(|slot| slot.action.uses_firewalld()) {
             super::firewalld::watch(&self.host);
         }
