@@ -69,6 +69,25 @@ impl First {
         }
     }
 
+    /// Sets of what none of `firsts` tells apart; characters outside ASCII are all one.
+    pub fn groups(firsts: &[First]) -> Vec<First> {
+        let mut groups = vec![First::ALL];
+        for first in firsts {
+            let whole = if first.kinds == 0 { 0 } else { ALL_KINDS };
+            let inside = First { kinds: whole, ..*first };
+            let outside =
+                First { ascii: inside.ascii.map(|bits| !bits), kinds: !whole & ALL_KINDS, end: !inside.end };
+            let parts = groups.iter().flat_map(|group| [group.and(inside), group.and(outside)]);
+            groups = parts.filter(|part| *part != First::default()).collect();
+        }
+        groups
+    }
+
+    /// Whether something is in both.
+    pub fn overlaps(self, other: First) -> bool {
+        !self.is_disjoint(other) || (self.end && other.end)
+    }
+
     /// The ASCII characters, if there are at most three and no others.
     pub fn few_bytes(&self) -> Option<Vec<u8>> {
         let count = self.ascii[0].count_ones() + self.ascii[1].count_ones();

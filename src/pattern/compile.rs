@@ -2,29 +2,33 @@
 
 use super::ast::{At, Greed, Look as LookNode, MAX_REPEAT, Node, Repeat, Scope, Set};
 use super::charset::{Class, First};
+use super::choices::Choices;
+use super::link::link;
 use super::literal::Literal;
 use super::program::{
-    Branch, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Split, Start,
+    Draft, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Start,
 };
 use super::{first, follow};
 
 /// A repeated construct is written out if that takes at most so many instructions.
-const UNROLL: u64 = 40;
+const UNROLL: u64 = 64;
 
 /// Compiles a parsed pattern with `groups` groups, the whole match included.
 pub(super) fn compile(root: &Node, groups: usize) -> Program {
     let mut compiler = Compiler::new(groups);
     compiler.node(root);
     compiler.push(Inst::Match);
-    let mut program = compiler.program;
-    program.min_len = min_len(root);
-    let firsts = first::compute(&mut program);
-    follow::fill_in(&mut program, &firsts);
-    program.first = firsts[0];
-    program
+    let mut draft = Draft { insts: compiler.insts, choices: compiler.choices, program: compiler.program };
+    draft.program.min_len = min_len(root);
+    let firsts = first::compute(&mut draft);
+    follow::fill_in(&mut draft, &firsts);
+    draft.program.first = firsts[0];
+    link(draft, firsts)
 }
 
 struct Compiler {
+    insts: Vec<Inst>,
+    choices: Vec<Vec<Pc>>,
     program: Program,
     /// Sets already compiled: class `i` is that of `sets[i]`.
     sets: Vec<Set>,
@@ -33,30 +37,30 @@ struct Compiler {
 impl Compiler {
     fn new(groups: usize) -> Compiler {
         let program = Program {
-            insts: Vec::new(),
+            ops: Vec::new(),
+            entry: 0,
             literals: Vec::new(),
             classes: Vec::new(),
             runs: Vec::new(),
             fields: Vec::new(),
             loops: Vec::new(),
             looks: Vec::new(),
-            branches: Vec::new(),
-            splits: Vec::new(),
+            choices: Choices::new(&[]),
             start: Start::Anywhere,
             first: First::ALL,
             slots: 2 * groups,
             min_len: 0,
         };
-        Compiler { program, sets: Vec::new() }
+        Compiler { insts: Vec::new(), choices: Vec::new(), program, sets: Vec::new() }
     }
 
     fn push(&mut self, inst: Inst) -> usize {
-        self.program.insts.push(inst);
-        self.program.insts.len() - 1
+        self.insts.push(inst);
+        self.insts.len() - 1
     }
 
     fn here(&self) -> Pc {
-        self.program.insts.len() as Pc
+        self.insts.len() as Pc
     }
 
     fn node(&mut self, node: &Node) {
@@ -133,13 +137,11 @@ impl Compiler {
     }
 
     fn alternate(&mut self, nodes: &[Node]) {
-        let index = self.program.branches.len();
-        self.program.branches.push(Branch { ways: Vec::new() });
-        self.push(Inst::Branch(index as u32));
+        let choice = self.choice();
         let mut jumps = Vec::new();
         for node in nodes {
             let start = self.here();
-            self.program.branches[index].ways.push((start, First::default()));
+            self.choices[choice].push(start);
             self.node(node);
             jumps.push(self.push(Inst::Jump(0)));
         }
@@ -150,7 +152,7 @@ impl Compiler {
     fn land(&mut self, jumps: &[usize]) {
         let here = self.here();
         for jump in jumps {
-            self.program.insts[*jump] = Inst::Jump(here);
+            self.insts[*jump] = Inst::Jump(here);
         }
     }
 
@@ -158,7 +160,7 @@ impl Compiler {
         let at = self.push(Inst::Atomic { end: 0 });
         body(self);
         self.push(Inst::AtomicEnd);
-        self.program.insts[at] = Inst::Atomic { end: self.here() };
+        self.insts[at] = Inst::Atomic { end: self.here() };
     }
 
     fn look(&mut self, look: &LookNode) {
@@ -179,7 +181,7 @@ impl Compiler {
         let no_at = self.here();
         self.node(no);
         self.land(&[jump]);
-        self.program.insts[at] = Inst::Conditional { group: group as u32, yes: yes_at, no: no_at };
+        self.insts[at] = Inst::Conditional { group: group as u32, yes: yes_at, no: no_at };
     }
 
     fn repeat(&mut self, repeat: &Repeat) {
@@ -235,7 +237,7 @@ impl Compiler {
             kind,
             unless: unless.map(|text| Literal::new(text.as_bytes())),
             follow,
-            skips: false,
+            skip: 0,
         });
         self.push(Inst::Run(index));
     }
@@ -260,42 +262,42 @@ impl Compiler {
     }
 
     fn star(&mut self, lazy: bool, inner: &Node) {
-        let split = self.split();
+        let choice = self.choice();
         let body = self.here();
         self.node(inner);
         self.push(Inst::Jump(body - 1));
-        self.set_ways(split, lazy, body, self.here());
+        self.set_ways(choice, lazy, body, self.here());
     }
 
     fn plus(&mut self, lazy: bool, inner: &Node) {
         let body = self.here();
         self.node(inner);
-        let split = self.split();
-        self.set_ways(split, lazy, body, self.here());
+        let choice = self.choice();
+        self.set_ways(choice, lazy, body, self.here());
     }
 
     /// At most `count` times, one inside the other.
     fn optional(&mut self, count: u64, lazy: bool, inner: &Node) {
-        let mut splits = Vec::new();
+        let mut choices = Vec::new();
         for _ in 0..count {
-            let split = self.split();
-            splits.push((split, self.here()));
+            let choice = self.choice();
+            choices.push((choice, self.here()));
             self.node(inner);
         }
-        for (split, body) in splits {
-            self.set_ways(split, lazy, body, self.here());
+        for (choice, body) in choices {
+            self.set_ways(choice, lazy, body, self.here());
         }
     }
 
-    fn split(&mut self) -> usize {
-        let index = self.program.splits.len();
-        self.program.splits.push(Split { ways: [0; 2], firsts: [First::default(); 2] });
-        self.push(Inst::Split(index as u32));
+    fn choice(&mut self) -> usize {
+        let index = self.choices.len();
+        self.choices.push(Vec::new());
+        self.push(Inst::Choice(index as u32));
         index
     }
 
-    fn set_ways(&mut self, split: usize, lazy: bool, body: Pc, exit: Pc) {
-        self.program.splits[split].ways = if lazy { [exit, body] } else { [body, exit] };
+    fn set_ways(&mut self, choice: usize, lazy: bool, body: Pc, exit: Pc) {
+        self.choices[choice] = if lazy { vec![exit, body] } else { vec![body, exit] };
     }
 
     fn counted(&mut self, min: u64, max: u64, lazy: bool, inner: &Node) {
@@ -375,7 +377,15 @@ fn position(at: At, scope: Scope) -> Position {
 /// About how many instructions a node takes.
 pub(super) fn size(node: &Node) -> u64 {
     match node {
-        Node::Concat(nodes) | Node::Alternate(nodes) => nodes.iter().map(|n| size(n) + 1).sum(),
+        Node::Alternate(nodes) => nodes.iter().map(|n| size(n) + 1).sum(),
+        Node::Concat(nodes) => {
+            // characters one after the other are one instruction
+            let is_text = |node: Option<&Node>| node.is_some_and(|node| literal_char(node).is_some());
+            let begins = |(i, node): &(usize, &Node)| {
+                !is_text(Some(node)) || !is_text(i.checked_sub(1).and_then(|before| nodes.get(before)))
+            };
+            nodes.iter().enumerate().filter(begins).map(|(_, node)| size(node) + 1).sum()
+        }
         Node::Class(_) | Node::Any(_) | Node::At(..) | Node::Backref(..) => 1,
         Node::Capture(_, inner) | Node::Atomic(inner) => size(inner) + 2,
         Node::Look(look) => size(&look.inner) + 2,

@@ -1,15 +1,15 @@
 //! What each instruction's way to a match can begin with.
 
 use super::charset::First;
-use super::program::{Inst, Position, Program};
+use super::program::{Draft, Inst, Position};
 
-/// Computes it for every instruction, and stores it where the matcher decides by it.
-pub(super) fn compute(program: &mut Program) -> Vec<First> {
-    let mut firsts = vec![First::default(); program.insts.len() + 1];
+/// Computes it for every instruction, and stores it in the look-aheads, which ask for it.
+pub(super) fn compute(draft: &mut Draft) -> Vec<First> {
+    let mut firsts = vec![First::default(); draft.insts.len() + 1];
     loop {
         let mut changed = false;
-        for pc in (0..program.insts.len()).rev() {
-            let first = firsts[pc].or(of(program, pc, &firsts));
+        for pc in (0..draft.insts.len()).rev() {
+            let first = firsts[pc].or(of(draft, pc, &firsts));
             changed |= first != firsts[pc];
             firsts[pc] = first;
         }
@@ -17,17 +17,9 @@ pub(super) fn compute(program: &mut Program) -> Vec<First> {
             break;
         }
     }
-    for split in &mut program.splits {
-        split.firsts = split.ways.map(|way| firsts[way as usize]);
-    }
-    for branch in &mut program.branches {
-        for (way, first) in &mut branch.ways {
-            *first = firsts[*way as usize];
-        }
-    }
-    for (pc, inst) in program.insts.iter().enumerate() {
+    for (pc, inst) in draft.insts.iter().enumerate() {
         if let Inst::Look(index) = inst {
-            let look = &mut program.looks[*index as usize];
+            let look = &mut draft.program.looks[*index as usize];
             if look.behind.is_none() {
                 look.first = firsts[pc + 1];
             }
@@ -36,9 +28,10 @@ pub(super) fn compute(program: &mut Program) -> Vec<First> {
     firsts
 }
 
-fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
+fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
+    let program = &draft.program;
     let next = firsts[pc + 1];
-    match &program.insts[pc] {
+    match &draft.insts[pc] {
         // what follows an atomic group must not influence what it matches
         Inst::Match | Inst::LookEnd | Inst::AtomicEnd | Inst::Backref { .. } => First::ALL,
         Inst::Fail => First::default(),
@@ -55,13 +48,9 @@ fn of(program: &Program, pc: usize, firsts: &[First]) -> First {
         },
         Inst::Save(_) | Inst::LoopStart(_) | Inst::Atomic { .. } => next,
         Inst::Jump(to) => firsts[*to as usize],
-        Inst::Split(index) => {
-            let [a, b] = program.splits[*index as usize].ways;
-            firsts[a as usize].or(firsts[b as usize])
-        }
-        Inst::Branch(index) => {
-            let ways = &program.branches[*index as usize].ways;
-            ways.iter().fold(First::default(), |first, (way, _)| first.or(firsts[*way as usize]))
+        Inst::Choice(index) => {
+            let ways = &draft.choices[*index as usize];
+            ways.iter().fold(First::default(), |first, way| first.or(firsts[*way as usize]))
         }
         Inst::Run(index)
         | Inst::Gap(index)

@@ -2,27 +2,29 @@
 
 use super::charset::First;
 use super::literal::Literal;
-use super::program::{Follow, Inst, NO_LIMIT, Position, Program, Run, RunKind, Start};
+use super::program::{Draft, Follow, Inst, NO_LIMIT, Pc, Position, Run, RunKind, Start};
 
 /// Fills in the runs' `follow` and the program's `start`.
-pub(super) fn fill_in(program: &mut Program, firsts: &[First]) {
-    for pc in 0..program.insts.len() {
-        if let Inst::Run(index) = program.insts[pc] {
-            let class = program.runs[index as usize].class;
-            let class = program.classes[class as usize].first();
-            let follow = follow(program, pc + 1, class, firsts);
-            let skips = matches!(program.insts[pc + 1], Inst::Byte(_) | Inst::Text(_));
-            let run = &mut program.runs[index as usize];
-            run.skips = skips;
+pub(super) fn fill_in(draft: &mut Draft, firsts: &[First]) {
+    for pc in 0..draft.insts.len() {
+        if let Inst::Run(index) = draft.insts[pc] {
+            let class = draft.program.runs[index as usize].class;
+            let class = draft.program.classes[class as usize].first();
+            let follow = follow(draft, pc + 1, class, firsts);
+            let is_text = matches!(draft.insts[pc + 1], Inst::Byte(_) | Inst::Text(_));
+            let run = &mut draft.program.runs[index as usize];
             if !matches!(run.follow, Follow::Longest) {
                 run.follow = follow;
             }
+            if let (Follow::Literal(literal), true) = (&run.follow, is_text) {
+                run.skip = literal.len;
+            }
             if let Some(special) = special_form(run, index) {
-                program.insts[pc] = special;
+                draft.insts[pc] = special;
             }
         }
     }
-    program.start = start(program, firsts);
+    draft.program.start = start(draft, firsts);
 }
 
 /// Quicker instructions for the forms that nearly all runs have.
@@ -45,36 +47,36 @@ fn special_form(run: &Run, index: u32) -> Option<Inst> {
     }
 }
 
-fn follow(program: &Program, next: usize, class: First, firsts: &[First]) -> Follow {
+fn follow(draft: &Draft, next: usize, class: First, firsts: &[First]) -> Follow {
     let first = firsts[next];
     if class.is_disjoint(first) {
         return Follow::Longest;
     }
-    match literal_at(program, next) {
+    match literal_at(draft, next) {
         Some(literal) => Follow::Literal(Literal::new(&literal)),
         None if first.is_all() => Follow::Any,
-        None if matches!(program.insts[next], Inst::Class(_)) => Follow::Pair(first, firsts[next + 1]),
+        None if matches!(draft.insts[next], Inst::Class(_)) => Follow::Pair(first, firsts[next + 1]),
         None => Follow::First(first),
     }
 }
 
 /// The text that must stand where instruction `pc` begins.
-fn literal_at(program: &Program, pc: usize) -> Option<Vec<u8>> {
-    match &program.insts[pc] {
-        Inst::Save(_) => literal_at(program, pc + 1),
-        Inst::Jump(to) if *to as usize > pc => literal_at(program, *to as usize),
+fn literal_at(draft: &Draft, pc: usize) -> Option<Vec<u8>> {
+    match &draft.insts[pc] {
+        Inst::Save(_) => literal_at(draft, pc + 1),
+        Inst::Jump(to) if *to as usize > pc => literal_at(draft, *to as usize),
         Inst::Byte(byte) => Some(vec![*byte]),
-        Inst::Text(index) => Some(program.literals[*index as usize].bytes().to_vec()),
+        Inst::Text(index) => Some(draft.program.literals[*index as usize].bytes().to_vec()),
         _ => None,
     }
 }
 
-fn start(program: &Program, firsts: &[First]) -> Start {
-    if let Some(start) = fixed_start(program, 0) {
+fn start(draft: &Draft, firsts: &[First]) -> Start {
+    if let Some(start) = fixed_start(draft, 0) {
         return start;
     }
-    if let Some(literal) = literal_at(program, 0) {
-        let skip = matches!(program.insts[0], Inst::Byte(_) | Inst::Text(_));
+    if let Some(literal) = literal_at(draft, 0) {
+        let skip = matches!(draft.insts[0], Inst::Byte(_) | Inst::Text(_));
         return Start::Literal { literal: Literal::new(&literal), skip };
     }
     if let Some(few) = firsts[0].few_bytes() {
@@ -92,21 +94,20 @@ fn start(program: &Program, firsts: &[First]) -> Start {
 }
 
 /// Starts that do not depend on what the text contains.
-fn fixed_start(program: &Program, pc: usize) -> Option<Start> {
-    match &program.insts[pc] {
-        Inst::Save(_) => fixed_start(program, pc + 1),
+fn fixed_start(draft: &Draft, pc: usize) -> Option<Start> {
+    match &draft.insts[pc] {
+        Inst::Save(_) => fixed_start(draft, pc + 1),
         Inst::At(Position::TextStart) => Some(Start::Text),
         Inst::At(Position::LineStart) => Some(Start::Lines),
-        Inst::Branch(index) => {
-            let ways = &program.branches[*index as usize].ways;
-            let anchored = |&(way, _): &(u32, First)| fixed_start(program, way as usize);
-            let all = ways.iter().all(|way| matches!(anchored(way), Some(Start::Text)));
-            all.then_some(Start::Text)
+        Inst::Choice(index) => {
+            let anchored = |way: &Pc| fixed_start(draft, *way as usize);
+            let mut ways = draft.choices[*index as usize].iter();
+            ways.all(|way| matches!(anchored(way), Some(Start::Text))).then_some(Start::Text)
         }
         Inst::Run(index) | Inst::Gap(index) | Inst::Greedy(index) => {
-            let run = &program.runs[*index as usize];
+            let run = &draft.program.runs[*index as usize];
             let remembers = |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
-            if run.max != NO_LIMIT || run.unless.is_some() || program.insts.iter().any(remembers) {
+            if run.max != NO_LIMIT || run.unless.is_some() || draft.insts.iter().any(remembers) {
                 return None;
             }
             match run.kind {

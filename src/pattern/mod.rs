@@ -6,11 +6,13 @@
 
 mod ast;
 mod charset;
+mod choices;
 mod compile;
 mod failregex;
 mod first;
 mod follow;
 mod linear;
+mod link;
 mod literal;
 mod literals;
 mod parse;

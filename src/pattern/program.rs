@@ -2,6 +2,7 @@
 
 use super::ast::Fold;
 use super::charset::{Class, First};
+use super::choices::Choices;
 use super::literal::Literal;
 
 /// Index of an instruction.
@@ -10,8 +11,14 @@ pub(super) type Pc = u32;
 /// No limit, as a maximum of repetitions.
 pub(super) const NO_LIMIT: u32 = u32::MAX;
 
-/// One instruction; unless it says otherwise, the next one follows.
+/// An instruction, and the one that follows unless it says otherwise.
 #[derive(Debug)]
+pub(super) struct Op {
+    pub inst: Inst,
+    pub next: Pc,
+}
+
+#[derive(Clone, Debug)]
 pub(super) enum Inst {
     /// The pattern has matched.
     Match,
@@ -27,19 +34,14 @@ pub(super) enum Inst {
     At(Position),
     /// Remembers the position in a slot.
     Save(u32),
+    /// Only in drafts.
     Jump(Pc),
-    /// The two ways of entry `.0` of the splits.
-    Split(u32),
-    /// The alternatives of list `.0`, in order.
-    Branch(u32),
+    /// The ways of choice `.0`, in order.
+    Choice(u32),
     /// A repeated single character: entry `.0` of the runs.
     Run(u32),
     /// Run `.0`, which is of all characters of the class that there are: at least one, or none.
-    Whole {
-        run: u32,
-        class: u32,
-        some: bool,
-    },
+    Whole { run: u32, class: u32, some: bool },
     /// Run `.0`, which is of all characters of the class that there are, within its bounds.
     Few(u32),
     /// Entry `.0` of the fields.
@@ -53,9 +55,7 @@ pub(super) enum Inst {
     /// Decides whether loop `.0` goes on.
     LoopNext(u32),
     /// The instructions up to `AtomicEnd`, without going back into them; continues at `end`.
-    Atomic {
-        end: Pc,
-    },
+    Atomic { end: Pc },
     /// A condition on the text around: entry `.0` of the looks.
     Look(u32),
     /// End of a look-around's instructions.
@@ -63,16 +63,9 @@ pub(super) enum Inst {
     /// End of an atomic group's instructions.
     AtomicEnd,
     /// The text of a group again.
-    Backref {
-        group: u32,
-        fold: Fold,
-    },
+    Backref { group: u32, fold: Fold },
     /// `.yes` if the group took part, else `.no`.
-    Conditional {
-        group: u32,
-        yes: Pc,
-        no: Pc,
-    },
+    Conditional { group: u32, yes: Pc, no: Pc },
 }
 
 /// Conditions on the position, flags resolved.
@@ -104,19 +97,9 @@ pub(super) struct Run {
     /// A character at which this text stands does not belong to the run: `(?:(?!text).)*`.
     pub unless: Option<Literal>,
     pub follow: Follow,
-    /// The text that follows is all of the next instruction, which need not be done again.
-    pub skips: bool,
-}
-
-impl Run {
-    /// Where it goes on after the run of instruction `pc` ended at `end`.
-    #[inline(always)]
-    pub fn after(&self, pc: usize, end: usize) -> (usize, usize) {
-        match &self.follow {
-            Follow::Literal(literal) if self.skips => (pc + 2, end + literal.len),
-            _ => (pc + 1, end),
-        }
-    }
+    /// The length of the text that follows if that is all of the next instruction, which need not be done
+    /// again; else 0.
+    pub skip: usize,
 }
 
 /// Runs, so many, each with the same character after it that cannot be inside the run, such as
@@ -199,19 +182,6 @@ pub(super) struct Look {
     pub end: Pc,
 }
 
-/// Two ways on, the preferred one first, with what each can begin with.
-#[derive(Debug)]
-pub(super) struct Split {
-    pub ways: [Pc; 2],
-    pub firsts: [First; 2],
-}
-
-/// Alternatives with what each can begin with.
-#[derive(Debug)]
-pub(super) struct Branch {
-    pub ways: Vec<(Pc, First)>,
-}
-
 /// Where a search can begin.
 #[derive(Debug)]
 pub(super) enum Start {
@@ -236,18 +206,29 @@ pub(super) enum Start {
     Anywhere,
 }
 
+/// A pattern while it is compiled: each instruction is followed by the one behind it.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub insts: Vec<Inst>,
+    /// The ways of each choice, the preferred ones first.
+    pub choices: Vec<Vec<Pc>>,
+    /// The other parts.
+    pub program: Program,
+}
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) struct Program {
-    pub insts: Vec<Inst>,
+    pub ops: Vec<Op>,
+    /// Where a search begins that begins at the start of the text.
+    pub entry: Pc,
     pub literals: Vec<Literal>,
     pub classes: Vec<Class>,
     pub runs: Vec<Run>,
     pub fields: Vec<Fields>,
     pub loops: Vec<Loop>,
     pub looks: Vec<Look>,
-    pub branches: Vec<Branch>,
-    pub splits: Vec<Split>,
+    pub choices: Choices,
     pub start: Start,
     /// What a match can begin with.
     pub first: First,

@@ -27,8 +27,11 @@ pub(super) fn search(
     scratch.prepare(program);
     let mut vm = Vm::new(program, text, scratch, steps);
     let found = match &program.start {
-        Start::Text | Start::Once => vm.attempt(start, 0, start),
-        Start::Literal { literal, skip } => at_literals(&mut vm, literal, *skip, text, start),
+        Start::Text => vm.attempt(start, program.entry as usize, start),
+        Start::Once => vm.attempt(start, 0, start),
+        Start::Literal { literal, skip } => {
+            at_literals(&mut vm, literal, skip.then(|| program.ops[0].next as usize), text, start)
+        }
         other => at_each(&mut vm, text, start, |pos| next_start(other, text, start, pos)),
     };
     vm.count(steps);
@@ -47,19 +50,20 @@ pub(super) fn match_at(
     Vm::new(program, text, scratch, steps).attempt(start, 0, start)
 }
 
+/// `behind`: the instruction after the text, if that is all of the first one.
 fn at_literals(
     vm: &mut Vm<'_>,
     literal: &Literal,
-    skip: bool,
+    behind: Option<usize>,
     text: &[u8],
     start: usize,
 ) -> Result<bool, StepLimit> {
     let len = literal.len;
     let mut from = start;
     while let Some(pos) = literal.find(text, from) {
-        let found = match skip {
-            true => vm.attempt(pos, 1, pos + len)?,
-            false => vm.attempt(pos, 0, pos)?,
+        let found = match behind {
+            Some(pc) => vm.attempt(pos, pc, pos + len)?,
+            None => vm.attempt(pos, 0, pos)?,
         };
         if found {
             return Ok(true);

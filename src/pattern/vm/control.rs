@@ -2,7 +2,7 @@
 
 use super::super::StepLimit;
 use super::super::charset::previous_char;
-use super::super::program::{Inst, Look, NO_LIMIT, Pc};
+use super::super::program::{Inst, Look, NO_LIMIT, Op, Pc};
 use super::{Counter, Frame, UNSET, Vm};
 
 impl Vm<'_> {
@@ -24,7 +24,7 @@ impl Vm<'_> {
         let this = &self.program.loops[index as usize];
         let Counter { count, last } = self.scratch.counters[index as usize];
         let made = count.wrapping_add(1);
-        let body = pc as Pc + 1;
+        let body = self.program.ops[pc].next;
         if made < this.min {
             self.set_counter(index, Counter { count: made, last })?;
             return Ok(body);
@@ -44,7 +44,7 @@ impl Vm<'_> {
     /// What follows the lazy loop at `pc` did not match: the loop's body, if another turn is
     /// allowed.
     pub(super) fn lazy_turn(&mut self, pc: usize, pos: usize) -> Result<Option<usize>, StepLimit> {
-        let Inst::LoopNext(index) = self.program.insts[pc] else { return Ok(None) };
+        let Op { inst: Inst::LoopNext(index), next } = self.program.ops[pc] else { return Ok(None) };
         let this = &self.program.loops[index as usize];
         let Counter { count, last } = self.scratch.counters[index as usize];
         let made = count.wrapping_add(1);
@@ -52,7 +52,7 @@ impl Vm<'_> {
             return Ok(None);
         }
         self.set_counter(index, Counter { count: made, last: pos as u32 })?;
-        Ok(Some(pc + 1))
+        Ok(Some(next as usize))
     }
 
     /// Matches the atomic group whose instructions begin at `pc`; its choices are forgotten.

@@ -8,7 +8,7 @@ mod control;
 mod runs;
 
 use super::StepLimit;
-use super::program::{Inst, NO_LIMIT, Pc, Program, Split};
+use super::program::{Inst, NO_LIMIT, Op, Pc, Program};
 
 /// A position that is none: of groups that did not take part, of loops that did not turn.
 pub(super) const UNSET: u32 = u32::MAX;
@@ -21,8 +21,8 @@ const MAX_KEPT: usize = 1 << 16;
 enum Frame {
     /// Go on there.
     Resume { pc: Pc, pos: u32 },
-    /// Try the branch's ways from number `next` on.
-    Branch { index: u32, next: u32, pos: u32 },
+    /// Try the choice's ways that are in the mask.
+    Choice { index: u32, mask: u8, pos: u32 },
     /// Shorten the greedy run that ended at `pos`, down to `low`.
     Shorten { pc: Pc, pos: u32, low: u32 },
     /// Lengthen the lazy run that ended at `pos`, by at most `left` characters.
@@ -118,17 +118,19 @@ impl<'a> Vm<'a> {
         let base = self.scratch.stack.len();
         loop {
             // an arm that continues has found the way; the others fall through to going back
-            match &program.insts[pc] {
+            let Op { inst, next } = &program.ops[pc];
+            let next = *next as usize;
+            match inst {
                 Inst::Byte(byte) => {
                     if text.get(pos) == Some(byte) {
-                        (pc, pos) = (pc + 1, pos + 1);
+                        (pc, pos) = (next, pos + 1);
                         continue;
                     }
                 }
                 Inst::Text(index) => {
                     let literal = &program.literals[*index as usize];
                     if literal.is_at(text, pos) {
-                        (pc, pos) = (pc + 1, pos + literal.len);
+                        (pc, pos) = (next, pos + literal.len);
                         continue;
                     }
                 }
@@ -136,81 +138,71 @@ impl<'a> Vm<'a> {
                     let end = program.classes[*class as usize].run(text, pos);
                     if end > pos || !some {
                         self.spend_bytes(end - pos)?;
-                        (pc, pos) = (pc + 1, end);
+                        (pc, pos) = (next, end);
                         continue;
                     }
                 }
                 Inst::Few(index) => {
                     if let Some(end) = self.few(&program.runs[*index as usize], pos) {
-                        (pc, pos) = (pc + 1, end);
+                        (pc, pos) = (next, end);
                         continue;
                     }
                 }
                 Inst::Fields(index) => {
                     if let Some(end) = self.fields(&program.fields[*index as usize], pos) {
-                        (pc, pos) = (pc + 1, end);
+                        (pc, pos) = (next, end);
                         continue;
                     }
                 }
                 Inst::Greedy(index) => {
                     let run = &program.runs[*index as usize];
                     if let Some(end) = self.greedy(run, pc, pos)? {
-                        (pc, pos) = run.after(pc, end);
+                        (pc, pos) = (next, end + run.skip);
                         continue;
                     }
                 }
                 Inst::Gap(index) => {
                     let run = &program.runs[*index as usize];
                     if let Some(end) = self.gap(run, pc, pos)? {
-                        (pc, pos) = run.after(pc, end);
+                        (pc, pos) = (next, end + run.skip);
                         continue;
                     }
                 }
                 Inst::Class(class) => {
-                    if let Some(next) = program.classes[*class as usize].step(text, pos) {
-                        (pc, pos) = (pc + 1, next);
+                    if let Some(after) = program.classes[*class as usize].step(text, pos) {
+                        (pc, pos) = (next, after);
                         continue;
                     }
                 }
                 Inst::Run(index) => {
                     let run = &program.runs[*index as usize];
                     if let Some(end) = self.enter_run(run, pc, pos)? {
-                        (pc, pos) = run.after(pc, end);
+                        (pc, pos) = (next, end + run.skip);
                         continue;
                     }
                 }
                 Inst::Save(slot) => {
                     self.save(*slot, pos);
-                    pc += 1;
+                    pc = next;
                     continue;
                 }
-                Inst::Jump(to) => {
-                    pc = *to as usize;
-                    continue;
-                }
-                Inst::Split(index) => {
-                    let split = &program.splits[*index as usize];
-                    if let Some(way) = self.split(split, pos)? {
-                        pc = way as usize;
-                        continue;
-                    }
-                }
-                Inst::Branch(index) => {
-                    if let Some(way) = self.branch(*index, 0, pos)? {
-                        pc = way as usize;
+                Inst::Choice(index) => {
+                    let mask = program.choices.possible(*index, text.get(pos).copied());
+                    if mask != 0 {
+                        pc = self.choose(*index, mask, pos)?;
                         continue;
                     }
                 }
                 Inst::At(position) => {
                     if self.is_at(*position, pos) {
-                        pc += 1;
+                        pc = next;
                         continue;
                     }
                 }
                 Inst::Match | Inst::LookEnd | Inst::AtomicEnd => return Ok(Some(pos)),
                 Inst::Fail => {}
-                other => {
-                    if let Some(next) = self.seldom(other, pc, pos)? {
+                _ => {
+                    if let Some(next) = self.seldom(pc, pos)? {
                         (pc, pos) = next;
                         continue;
                     }
@@ -225,21 +217,21 @@ impl<'a> Vm<'a> {
 
     /// The instructions that failregexes seldom have: where to go on.
     #[inline(never)]
-    fn seldom(&mut self, inst: &Inst, pc: usize, pos: usize) -> Result<Option<(usize, usize)>, StepLimit> {
+    fn seldom(&mut self, pc: usize, pos: usize) -> Result<Option<(usize, usize)>, StepLimit> {
+        let Op { inst, next } = &self.program.ops[pc];
+        let next = *next as usize;
         Ok(match inst {
             Inst::LoopStart(index) => {
                 self.start_loop(*index)?;
-                Some((pc + 1, pos))
+                Some((next, pos))
             }
             Inst::LoopNext(index) => Some((self.turn(*index, pc, pos)? as usize, pos)),
-            Inst::Atomic { end } => self.atomic(pc + 1, pos)?.map(|pos| (*end as usize, pos)),
+            Inst::Atomic { end } => self.atomic(next, pos)?.map(|pos| (*end as usize, pos)),
             Inst::Look(index) => {
                 let look = &self.program.looks[*index as usize];
-                self.look(look, pc + 1, pos)?.then_some((look.end as usize, pos))
+                self.look(look, next, pos)?.then_some((look.end as usize, pos))
             }
-            Inst::Backref { group, fold } => {
-                self.backref(*group as usize, *fold, pos).map(|pos| (pc + 1, pos))
-            }
+            Inst::Backref { group, fold } => self.backref(*group as usize, *fold, pos).map(|pos| (next, pos)),
             Inst::Conditional { group, yes, no } => {
                 let way = if self.group(*group as usize).is_some() { yes } else { no };
                 Some((*way as usize, pos))
@@ -248,32 +240,14 @@ impl<'a> Vm<'a> {
         })
     }
 
-    /// The way to take, after noting the other one if it is possible, too.
+    /// The first of the ways in `mask`, after noting the others.
     #[inline(always)]
-    fn split(&mut self, split: &Split, pos: usize) -> Result<Option<Pc>, StepLimit> {
-        let [first, second] = split.ways;
-        let next = self.text.get(pos).copied();
-        let second = split.firsts[1].has(next).then_some(second);
-        if !split.firsts[0].has(next) {
-            return Ok(second);
+    fn choose(&mut self, index: u32, mask: u8, pos: usize) -> Result<usize, StepLimit> {
+        let others = mask & (mask - 1);
+        if others != 0 {
+            self.push(Frame::Choice { index, mask: others, pos: pos as u32 })?;
         }
-        if let Some(second) = second {
-            self.push(Frame::Resume { pc: second, pos: pos as u32 })?;
-        }
-        Ok(Some(first))
-    }
-
-    /// The first way, from number `from` on, that can go on here.
-    #[inline(always)]
-    fn branch(&mut self, index: u32, from: usize, pos: usize) -> Result<Option<Pc>, StepLimit> {
-        let ways = &self.program.branches[index as usize].ways;
-        let next = self.text.get(pos).copied();
-        let allowed = |from: usize| (from..ways.len()).find(|i| ways[*i].1.has(next));
-        let Some(this) = allowed(from) else { return Ok(None) };
-        if let Some(other) = allowed(this + 1) {
-            self.push(Frame::Branch { index, next: other as u32, pos: pos as u32 })?;
-        }
-        Ok(Some(ways[this].0))
+        Ok(self.program.choices.first(index, mask) as usize)
     }
 
     #[inline(always)]
@@ -315,9 +289,8 @@ impl<'a> Vm<'a> {
                     None
                 }
                 Frame::Resume { pc, pos } => Some((pc as usize, pos as usize)),
-                Frame::Branch { index, next, pos } => {
-                    let way = self.branch(index, next as usize, pos as usize)?;
-                    way.map(|way| (way as usize, pos as usize))
+                Frame::Choice { index, mask, pos } => {
+                    Some((self.choose(index, mask, pos as usize)?, pos as usize))
                 }
                 Frame::Shorten { pc, pos, low } => self.shorten_again(pc, pos as usize, low as usize)?,
                 Frame::Lengthen { pc, pos, left } => self.lengthen_again(pc, pos as usize, left)?,

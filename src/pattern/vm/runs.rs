@@ -4,7 +4,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::super::StepLimit;
 use super::super::charset::{next_char, previous_char};
-use super::super::program::{Fields, Follow, Inst, NO_LIMIT, Pc, Run, RunKind};
+use super::super::program::{Fields, Follow, Inst, NO_LIMIT, Op, Pc, Run, RunKind};
 use super::{Frame, Vm, one_less};
 
 impl Vm<'_> {
@@ -202,10 +202,10 @@ impl Vm<'_> {
         pos: usize,
         low: usize,
     ) -> Result<Option<(usize, usize)>, StepLimit> {
-        let Some(run) = self.run_of(pc) else { return Ok(None) };
+        let Some((run, next)) = self.run_of(pc) else { return Ok(None) };
         let high = previous_char(self.text, pos);
         let end = self.shorten(run, pc as usize, low, high)?;
-        Ok(end.map(|end| run.after(pc as usize, end)))
+        Ok(end.map(|end| (next, end + run.skip)))
     }
 
     /// The first end of the lazy run, from `low` on, after which it can go on.
@@ -277,18 +277,20 @@ impl Vm<'_> {
         pos: usize,
         left: u32,
     ) -> Result<Option<(usize, usize)>, StepLimit> {
-        let Some(run) = self.run_of(pc) else { return Ok(None) };
+        let Some((run, next)) = self.run_of(pc) else { return Ok(None) };
         let Some(low) = self.one_more(run, pos) else { return Ok(None) };
         let end = self.lengthen(run, pc as usize, low, one_less(left))?;
-        Ok(end.map(|end| run.after(pc as usize, end)))
+        Ok(end.map(|end| (next, end + run.skip)))
     }
 }
 
 impl<'a> Vm<'a> {
-    fn run_of(&self, pc: Pc) -> Option<&'a Run> {
-        match self.program.insts[pc as usize] {
+    /// The run of an instruction, and the instruction after it.
+    fn run_of(&self, pc: Pc) -> Option<(&'a Run, usize)> {
+        let Op { inst, next } = &self.program.ops[pc as usize];
+        match inst {
             Inst::Run(index) | Inst::Gap(index) | Inst::Greedy(index) => {
-                Some(&self.program.runs[index as usize])
+                Some((&self.program.runs[*index as usize], *next as usize))
             }
             _ => None,
         }
