@@ -90,7 +90,7 @@ fn ticket(json: &Json) -> BanInfo {
     let id = Address::host(&text(&json["id"]));
     let mut data = Data::default();
     for (key, item) in json["data"].as_object().into_iter().flatten() {
-        data.set(key, Item::Text(text(item).into()));
+        data.set(key.as_str(), Item::Text(text(item).into()));
     }
     BanInfo {
         ip: id.clone(),

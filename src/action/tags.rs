@@ -323,7 +323,7 @@ mod tests {
         let names: Vec<String> = (0..12).map(|n| format!("v{n}")).collect();
         let mut script = "printf '%s|'".to_owned();
         for (n, name) in names.iter().enumerate() {
-            ban.data.set(name, Item::Text(format!("{n}{evil}").into()));
+            ban.data.set(name.as_str(), Item::Text(format!("{n}{evil}").into()));
             script += &format!(" \"<F-{}>\"", name.to_uppercase());
         }
         let command = replace_ticket(&script, &mut ActionInfo::new(&ban, "j", &*host), &*host);

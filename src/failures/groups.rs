@@ -67,7 +67,7 @@ pub(super) fn read(mut bytes: &[u8], id: &str) -> Data {
             }
             _ => read_item(&mut bytes),
         };
-        data.set(&name, item);
+        data.set(&*name, item);
     }
     data
 }

@@ -3,6 +3,7 @@
 use ecow::EcoString;
 
 use crate::address::Address;
+use crate::pattern::Name;
 use crate::value::Value;
 
 /// A log line as tickets keep it: the whole text and where the date stood in it.
@@ -123,7 +124,7 @@ impl Item {
 
 /// Groups by name, ordered as Python's dictionaries are: a replaced value keeps its place.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Data(Vec<(EcoString, Item)>);
+pub struct Data(Vec<(Name, Item)>);
 
 impl Data {
     /// None yet, with room for so many.
@@ -132,43 +133,54 @@ impl Data {
     }
 
     /// Adds a group that is not there yet.
-    pub fn push(&mut self, key: EcoString, item: Item) {
-        self.0.push((key, item));
+    pub fn push(&mut self, name: Name, item: Item) {
+        self.0.push((name, item));
     }
 
-    pub fn get(&self, key: &str) -> Option<&Item> {
-        self.0.iter().find(|(name, _)| &**name == key).map(|(_, item)| item)
+    #[inline]
+    pub fn get(&self, name: impl Into<Name>) -> Option<&Item> {
+        let name = name.into();
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, item)| item)
+    }
+
+    pub fn get_mut(&mut self, name: impl Into<Name>) -> Option<&mut Item> {
+        let name = name.into();
+        self.0.iter_mut().find(|(known, _)| *known == name).map(|(_, item)| item)
     }
 
     /// The text of a group that took part in the match.
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.get(key) {
+    pub fn text(&self, name: impl Into<Name>) -> Option<&str> {
+        match self.get(name) {
             Some(Item::Text(text)) => Some(text),
             _ => None,
         }
     }
 
     /// Whether the field is there and true in Python's sense.
-    pub fn is_set(&self, key: &str) -> bool {
-        self.get(key).is_some_and(Item::is_set)
+    pub fn is_set(&self, name: impl Into<Name>) -> bool {
+        self.get(name).is_some_and(Item::is_set)
     }
 
-    pub fn set(&mut self, key: &str, item: Item) {
-        match self.0.iter_mut().find(|(name, _)| &**name == key) {
+    pub fn set(&mut self, name: impl Into<Name>, item: Item) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = item,
-            None => self.0.push((key.into(), item)),
+            None => self.0.push((name, item)),
         }
     }
 
-    pub fn take(&mut self, key: &str) -> Option<Item> {
-        let at = self.0.iter().position(|(name, _)| &**name == key)?;
+    pub fn take(&mut self, name: impl Into<Name>) -> Option<Item> {
+        let name = name.into();
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.remove(at).1)
     }
 
     /// Takes over the values of `other` that are not None.
-    pub fn update(&mut self, other: &Data) {
-        for (key, item) in other.iter().filter(|(_, item)| !matches!(item, Item::None)) {
-            self.set(key, item.clone());
+    pub fn update(&mut self, other: Data) {
+        for (name, item) in other.0 {
+            if !matches!(item, Item::None) {
+                self.set(name, item);
+            }
         }
     }
 
@@ -177,7 +189,7 @@ impl Data {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Item)> {
-        self.0.iter().map(|(key, item)| (&**key, item))
+        self.0.iter().map(|(name, item)| (name.as_str(), item))
     }
 
     pub fn is_empty(&self) -> bool {

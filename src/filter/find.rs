@@ -1,7 +1,5 @@
 //! Which regex matches a line, and what that says: the filter's main path (COMPAT §5).
 
-use ecow::EcoString;
-
 use super::dating::{OncePerDay, Split};
 use super::identify::{fid_tuple, identify};
 use super::rules::Rules;
@@ -10,7 +8,7 @@ use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Mode, Note, Use
 use crate::address::Address;
 use crate::date::Stamp;
 use crate::level;
-use crate::pattern::{Captures, FailRegex, GroupValue, Role, StepLimit};
+use crate::pattern::{Captures, FailRegex, GroupValue, Name, Role, StepLimit};
 use crate::value::Value;
 
 /// What is remembered of earlier lines.
@@ -283,20 +281,20 @@ impl Search<'_, '_> {
         let raw_host = is_raw(self.rules, self.mode);
         let line = &mut self.line;
         let mut fail = groups(hit, pre);
-        let Some(Item::Text(mlfid)) = fail.get("mlfid").cloned() else {
+        let Some(Item::Text(mlfid)) = fail.get(Role::MlfId).cloned() else {
             let tuple = fid_tuple(&fail);
-            let found = identify(raw_host, |role| fail.text(role.name()), tuple.as_deref());
+            let found = identify(raw_host, |role| fail.text(role), tuple.as_deref());
             let Some((id, beside)) = found else { return Outcome::Nobody };
             set_beside(&mut fail, beside);
             line.failures.push(Failure { regex, id, time: line.time, data: fail, matches: lines });
             return Outcome::Failure;
         };
         let session = self.memory.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);
-        if session.data.is_set("nofail") && !check_all {
+        if session.data.is_set(Role::NoFail) && !check_all {
             return Outcome::Waits;
         }
         let tuple = fid_tuple(&session.data);
-        let (id, beside) = match identify(raw_host, |role| session.data.text(role.name()), tuple.as_deref()) {
+        let (id, beside) = match identify(raw_host, |role| session.data.text(role), tuple.as_deref()) {
             Some(found) => found,
             None => {
                 session.wait(line.searched());
@@ -363,7 +361,7 @@ fn is_raw(rules: &Rules, mode: Mode) -> bool {
 
 fn set_beside(data: &mut Data, address: Option<Address>) {
     if let Some(address) = address {
-        data.set("ip", Item::Address(address));
+        data.set(Name::Ip, Item::Address(address));
     }
 }
 
@@ -371,16 +369,16 @@ fn set_beside(data: &mut Data, address: Option<Address>) {
 fn groups(hit: Hit, pre: Option<Hit>) -> Data {
     let Some(pre) = pre else { return groups_of(hit) };
     let mut data = groups_of(pre);
-    data.take("content");
+    data.take(Role::Content);
     if data.is_empty() {
         return groups_of(hit);
     }
     if hit.regex.collects() {
-        data.update(&groups_of(hit));
+        data.update(groups_of(hit));
     } else {
         for (name, text) in texts_of(hit) {
             if let Some(text) = text {
-                data.set(name, Item::Text(text.into()));
+                data.set(name.clone(), Item::Text(text.into()));
             }
         }
     }
@@ -388,7 +386,7 @@ fn groups(hit: Hit, pre: Option<Hit>) -> Data {
 }
 
 /// The named groups and what they matched.
-fn texts_of<'h>(hit: Hit<'h>) -> impl Iterator<Item = (&'h EcoString, Option<&'h str>)> {
+fn texts_of<'h>(hit: Hit<'h>) -> impl Iterator<Item = (&'h Name, Option<&'h str>)> {
     hit.regex
         .names()
         .iter()

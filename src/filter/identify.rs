@@ -49,5 +49,5 @@ fn host(text: &str) -> Id {
 
 /// A failure-id of several groups, as Python writes it.
 pub(super) fn fid_tuple(data: &Data) -> Option<String> {
-    data.get("fid").filter(|fid| matches!(fid, Item::Tuple(_))).map(|fid| fid.value().to_string())
+    data.get(Role::Fid).filter(|fid| matches!(fid, Item::Tuple(_))).map(|fid| fid.value().to_string())
 }

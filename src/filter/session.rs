@@ -2,6 +2,7 @@
 
 use super::cache::Cache;
 use super::{Data, Item, MatchLine, Matches};
+use crate::pattern::{Name, Role};
 
 /// Sessions remembered at most, and for how long (seconds).
 const MAX_SESSIONS: usize = 100;
@@ -69,32 +70,32 @@ struct Marks {
 
 impl Marks {
     fn of(fail: &mut Data) -> Marks {
-        let gained = fail.is_set("mlfgained");
-        if gained && !fail.is_set("nofail") {
-            let gain = fail.get("mlfgained").cloned().unwrap_or(Item::Flag);
-            fail.set("nofail", gain);
+        let gained = fail.is_set(Role::MlfGained);
+        if gained && !fail.is_set(Role::NoFail) {
+            let gain = fail.get(Role::MlfGained).cloned().unwrap_or(Item::Flag);
+            fail.set(Role::NoFail, gain);
         }
-        let nofail = gained || fail.is_set("nofail");
-        let forget = fail.take("mlfforget").is_some_and(|item| item.is_set());
+        let nofail = gained || fail.is_set(Role::NoFail);
+        let forget = fail.take(Role::MlfForget).is_some_and(|item| item.is_set());
         Marks { nofail, gained, forget }
     }
 }
 
 impl Session {
     fn take_in(&mut self, fail: Data, known: bool, mut marks: Marks, lines: Matches, line: &str) {
-        let user = fail.get("user").filter(|user| user.is_set()).cloned();
+        let user = fail.get(Role::User).filter(|user| user.is_set()).cloned();
         let mut several_users = false;
         if known {
             several_users = add_user(&mut self.data, user);
-            let was_nofail = self.data.take("nofail").is_some_and(|item| item.is_set());
-            let was_gained = self.data.take("mlfgained").is_some_and(|item| item.is_set());
+            let was_nofail = self.data.take(Role::NoFail).is_some_and(|item| item.is_set());
+            let was_gained = self.data.take(Role::MlfGained).is_some_and(|item| item.is_set());
             if marks.gained {
                 self.pending = false;
             }
             if !was_nofail && !was_gained && !self.pending {
                 self.matches = None;
             }
-            self.data.update(&fail);
+            self.data.update(fail);
         } else {
             self.data = fail;
             if !marks.forget {
@@ -102,8 +103,8 @@ impl Session {
             }
         }
         if std::mem::take(&mut self.pending) || several_users {
-            self.data.take("nofail");
-            self.data.take("mlfgained");
+            self.data.take(Role::NoFail);
+            self.data.take(Role::MlfGained);
             marks.nofail = false;
             marks.gained = false;
         }
@@ -150,15 +151,18 @@ impl Session {
 
 /// Adds a user name to the session's set; whether there are several now.
 fn add_user(data: &mut Data, user: Option<Item>) -> bool {
-    let mut users = match data.get("users") {
-        Some(Item::Users(users)) => users.clone(),
-        _ => Vec::new(),
-    };
-    if let Some(user) = user {
-        if !users.contains(&user) {
-            users.push(user);
+    match (data.get_mut(Name::Users), user) {
+        (Some(Item::Users(users)), Some(user)) => {
+            if !users.contains(&user) {
+                users.push(user);
+            }
+            users.len() > 1
         }
-        data.set("users", Item::Users(users.clone()));
+        (Some(Item::Users(users)), None) => users.len() > 1,
+        (_, Some(user)) => {
+            data.set(Name::Users, Item::Users(vec![user]));
+            false
+        }
+        (_, None) => false,
     }
-    users.len() > 1
 }

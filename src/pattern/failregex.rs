@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ecow::EcoString;
-
+use super::name::{Name, Role};
 use super::tags::key_of;
 use super::{Captures, Error, Flags, Regex};
 use crate::text::{self, strip};
@@ -26,71 +25,6 @@ pub struct Origin(pub Arc<str>);
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Groups with a meaning of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// `fid`: the identifier, any text.
-    Fid,
-    /// `ip4`: an IPv4 address.
-    Ip4,
-    /// `ip6`: an IPv6 address.
-    Ip6,
-    /// `dns`: a host name.
-    Dns,
-    /// `mlfid`: identifies the session that lines belong to.
-    MlfId,
-    /// `host`: an address or a name, as written for fail2ban before 0.10 (upstream refuses it now).
-    Host,
-    /// `cidr`: length of the network prefix to ban.
-    Cidr,
-    /// `mlfforget`: the session ends with this line.
-    MlfForget,
-    /// `mlfgained`: the session got access.
-    MlfGained,
-    /// `nofail`: the line is kept for its session, but is no failure.
-    NoFail,
-    /// `content`: what a prefregex leaves for the failregexes.
-    Content,
-    /// `user`: user name.
-    User,
-}
-
-impl Role {
-    const ALL: [Role; 12] = [
-        Role::Fid,
-        Role::Ip4,
-        Role::Ip6,
-        Role::Dns,
-        Role::MlfId,
-        Role::Host,
-        Role::Cidr,
-        Role::MlfForget,
-        Role::MlfGained,
-        Role::NoFail,
-        Role::Content,
-        Role::User,
-    ];
-    const IDENTIFIERS: [Role; 6] = [Role::Fid, Role::Ip4, Role::Ip6, Role::Dns, Role::MlfId, Role::Host];
-
-    /// Name of the group in expressions, and key of its text in the data.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Fid => "fid",
-            Role::Ip4 => "ip4",
-            Role::Ip6 => "ip6",
-            Role::Dns => "dns",
-            Role::MlfId => "mlfid",
-            Role::Host => "host",
-            Role::Cidr => "cidr",
-            Role::MlfForget => "mlfforget",
-            Role::MlfGained => "mlfgained",
-            Role::NoFail => "nofail",
-            Role::Content => "content",
-            Role::User => "user",
-        }
     }
 }
 
@@ -150,7 +84,7 @@ struct Inner {
     origin: Origin,
     roles: [Option<usize>; Role::ALL.len()],
     /// The named groups: number and name.
-    names: Vec<(usize, EcoString)>,
+    names: Vec<(usize, Name)>,
     /// `alt_…` groups sorted by name: (group, key supplied).
     alternatives: Vec<(usize, String)>,
     /// `tuple_…` groups sorted by name: (group, key collected).
@@ -234,7 +168,7 @@ impl FailRegex {
     }
 
     /// The named groups, in order: number and name.
-    pub fn names(&self) -> &[(usize, EcoString)] {
+    pub fn names(&self) -> &[(usize, Name)] {
         &self.0.names
     }
 
@@ -320,9 +254,9 @@ fn is_falsy(value: &Option<GroupValue<'_>>) -> bool {
     matches!(value, None | Some(GroupValue::Text("")))
 }
 
-fn named_groups(regex: &Regex) -> Vec<(usize, EcoString)> {
+fn named_groups(regex: &Regex) -> Vec<(usize, Name)> {
     let names = regex.group_names().iter().enumerate();
-    names.filter_map(|(group, name)| Some((group, name.as_deref()?.into()))).collect()
+    names.filter_map(|(group, name)| Some((group, Name::from(name.as_deref()?)))).collect()
 }
 
 /// Groups named `PREFIX key [_digits]`, sorted by name, with the key.

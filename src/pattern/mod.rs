@@ -15,6 +15,7 @@ mod linear;
 mod link;
 mod literal;
 mod literals;
+mod name;
 mod parse;
 mod prefilter;
 mod program;
@@ -26,7 +27,8 @@ mod unicode;
 mod unicode_tables;
 mod vm;
 
-pub use failregex::{Data, FailRegex, FailRegexError, GroupValue, Origin, Role, UseDns};
+pub use failregex::{Data, FailRegex, FailRegexError, GroupValue, Origin, UseDns};
+pub use name::{Name, Role};
 pub use prefilter::PatternSet;
 pub use regex::{Captures, Engine, Error, Flags, Info, Regex, StepLimit};
 pub use tags::replace_tags;
