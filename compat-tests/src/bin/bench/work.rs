@@ -78,12 +78,12 @@ pub const ALL: &[Work] = &[
 
 const MIB: f64 = 1024.0;
 
-/// Appends `size` lines to the log of a running server at once: the lines per second, until the last is
-/// found.
+/// Appends `size` lines to the log of a running server at once: the lines per second, from when they are there until the
+/// last is found.
 fn lines_per_second(server: &Server, workload: &Workload, size: usize) -> f64 {
     let text = (workload.lines)(size);
-    let start = Instant::now();
     server.sandbox.append(workload.log, &text);
+    let start = Instant::now();
     let found = format!("Found {}", logs::LAST);
     size as f64 / measure::seconds_until(start, || server.logged_last(&found))
 }
