@@ -46,7 +46,7 @@ impl Models {
     /// Appends a line to the bytes of a ticket. `small`: as small as possible, which takes longer.
     pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>, small: bool) {
         let line = text.as_bytes();
-        let (model, prefix, suffix) = self.compare(line);
+        let (model, prefix, suffix) = self.compare(text);
         let Model { text, users } = &mut self.models[model as usize];
         *users += 1;
         write_number(bytes, u64::from(model) << 1 | u64::from(date.is_some()));
@@ -108,7 +108,8 @@ impl Models {
 
     /// The model for a line, and how many first and last bytes they have in common: at least half of
     /// either, so that a model never takes much more room than the lines that need it.
-    fn compare(&mut self, line: &[u8]) -> (u32, usize, usize) {
+    fn compare(&mut self, text: &str) -> (u32, usize, usize) {
+        let line = text.as_bytes();
         if let Some(current) = self.current {
             let model = self.models[current as usize].text.as_bytes();
             let prefix = common_prefix(model, line);
@@ -117,15 +118,15 @@ impl Models {
                 return (current, prefix, suffix);
             }
         }
-        (self.new_model(line), line.len(), 0)
+        (self.new_model(text), line.len(), 0)
     }
 
-    fn new_model(&mut self, line: &[u8]) -> u32 {
+    fn new_model(&mut self, text: &str) -> u32 {
         if let Some(old) = self.current.filter(|old| self.models[*old as usize].users == 0) {
             self.models[old as usize] = Model::default();
             self.free.push(old);
         }
-        let model = Model { text: String::from_utf8_lossy(line).into(), users: 0 };
+        let model = Model { text: text.into(), users: 0 };
         let index = match self.free.pop() {
             Some(index) => {
                 self.models[index as usize] = model;

@@ -367,9 +367,9 @@ fn set_beside(data: &mut Data, address: Option<Address>) {
 
 /// The groups of a match: those of the prefregex, overlaid by those of the failregex.
 fn groups(hit: Hit, pre: Option<Hit>) -> Data {
-    let Some(pre) = pre else { return groups_of(hit) };
-    let mut data = groups_of(pre);
-    data.take(Role::Content);
+    let Some(pre) = pre.filter(|pre| !pre.regex.has_only(Role::Content)) else { return groups_of(hit) };
+    let mut data = Data::with_capacity(pre.regex.names().len() + room_for(hit));
+    collect_groups(pre, &mut data, Some(Role::Content));
     if data.is_empty() {
         return groups_of(hit);
     }
@@ -394,17 +394,30 @@ fn texts_of<'h>(hit: Hit<'h>) -> impl Iterator<Item = (&'h Name, Option<&'h str>
 }
 
 fn groups_of(hit: Hit) -> Data {
-    // some room for what sessions add
-    let mut data = Data::with_capacity(hit.regex.names().len() + 4);
+    let mut data = Data::with_capacity(room_for(hit));
+    collect_groups(hit, &mut data, None);
+    data
+}
+
+/// Groups there may be, with some room for what sessions add.
+fn room_for(hit: Hit) -> usize {
+    hit.regex.names().len() + 4
+}
+
+/// Adds all groups but one.
+fn collect_groups(hit: Hit, data: &mut Data, without: Option<Role>) {
     for (name, text) in texts_of(hit) {
-        data.push(name.clone(), text.map_or(Item::None, |text| Item::Text(text.into())));
+        if !without.is_some_and(|role| *name == Name::Role(role)) {
+            data.push(name.clone(), text.map_or(Item::None, |text| Item::Text(text.into())));
+        }
     }
     if hit.regex.collects() {
         for (key, value) in hit.regex.data(hit.text, hit.captures) {
-            data.set(key, item(value));
+            if !without.is_some_and(|role| key == role.name()) {
+                data.set(key, item(value));
+            }
         }
     }
-    data
 }
 
 fn item(value: GroupValue<'_>) -> Item {
