@@ -5,6 +5,7 @@ use super::logging;
 use super::task::Task;
 use crate::control::socket::Listener;
 use crate::level;
+use crate::system::memory;
 use crate::value::{Exception, Value};
 
 /// Clients that are served at once; more wait in the socket's queue.
@@ -106,6 +107,7 @@ impl Engine {
 
     fn finish_task(&mut self) {
         let Some(task) = self.task.take() else { return };
+        let configured = task.is_configuration();
         if let Err(exception) = &task.reply {
             let exception = Value::Exception(exception.clone());
             let text = format!("Command {} has failed. Received {exception}", task.request);
@@ -120,6 +122,10 @@ impl Engine {
                 self.answer(id, &reply);
             }
             None => self.own_task_done(task.reply.err()),
+        }
+        if configured {
+            drop((task.request, task.steps));
+            memory::give_back();
         }
     }
 

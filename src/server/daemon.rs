@@ -10,6 +10,7 @@ use super::logging;
 use crate::control::socket::Listener;
 use crate::level;
 use crate::system::detach::{self, Side};
+use crate::system::memory;
 use crate::value::{Exception, Value};
 
 /// See [`Start::configured`].
@@ -53,6 +54,8 @@ pub fn run(start: Start, stream: Option<Value>) -> Result<(), String> {
         detach::ignore_hangup();
     }
     detach::set_name(&start.pname);
+    // of what has read the configuration
+    memory::give_back();
     open_log(&start)?;
     let log = |text: &str| logging::write_now(level::INFO, "fail2ban.server", text);
     log(&"-".repeat(50));

@@ -158,7 +158,7 @@ impl Engine {
             }
         }
         self.expire();
-        if self.unsaved && self.now >= self.next_save {
+        if self.sources.positions_changed() && self.now >= self.next_save {
             self.save_positions();
         }
     }

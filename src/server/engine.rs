@@ -61,7 +61,6 @@ pub(super) struct Engine {
     pub(super) quitting: bool,
     pub(super) finished: bool,
     pub(super) next_save: f64,
-    pub(super) unsaved: bool,
     pub(super) configured: Option<Configured>,
     pub(super) thread_options: Value,
 }
@@ -104,7 +103,6 @@ impl Engine {
             quitting: false,
             finished: false,
             next_save: now + SAVE_INTERVAL,
-            unsaved: false,
             configured: Some(configured),
             thread_options: Value::Dict(vec![("stacksize".into(), Value::Int(0))]),
         };
@@ -207,7 +205,7 @@ impl Engine {
             at(jail.core.bans.next_end().map(|end| end + 0.001));
             at(jail.core.failures.next_cleanup().map(|next| next.max(jail.next_cleanup)));
         }
-        if self.unsaved {
+        if self.sources.positions_changed() {
             at(Some(self.next_save));
         }
         if self.accept_after > self.now {

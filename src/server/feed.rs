@@ -23,7 +23,6 @@ impl Engine {
         let more = self.sources.process(now, &mut |event| {
             deliver(event, jails, resolver, now, &mut results);
         });
-        self.unsaved |= !results.is_empty() || more;
         for jail in self.jails.values().filter(|jail| jail.idle) {
             // A jail that met too many errors rests from here on.
             self.sources.set_idle(jail.id, true);
@@ -47,7 +46,6 @@ impl Engine {
     }
 
     pub(super) fn save_positions(&mut self) {
-        self.unsaved = false;
         self.next_save = self.now + SAVE_INTERVAL;
         let changed = self.sources.changed_positions();
         for (id, position) in changed {

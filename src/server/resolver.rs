@@ -3,11 +3,12 @@
 //! A question that is not in the cache goes to a worker thread; the answer comes back as a message and
 //! whoever waited asks again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
 use super::message::{Message, Sender};
 use crate::address::{Address, AddressSet};
+use crate::filter::cache::Cache;
 use crate::filter::ignore::Known;
 use crate::level;
 use crate::server::logging;
@@ -42,7 +43,7 @@ pub struct Resolver {
     /// `allowipv6`: yes, no, or whatever the kernel says.
     pub allow_ipv6: Option<bool>,
     sender: Sender,
-    known: HashMap<Query, (AddressSet, f64)>,
+    known: Cache<AddressSet>,
     /// This machine's addresses, apart from the rest because every failure asks for them.
     own: Option<(AddressSet, f64)>,
     asked: HashSet<Query>,
@@ -56,7 +57,7 @@ impl Resolver {
         Resolver {
             allow_ipv6: None,
             sender,
-            known: HashMap::default(),
+            known: Cache::new(MAX_NAMES, MAX_AGE),
             own: None,
             asked: HashSet::default(),
             queue: VecDeque::new(),
@@ -72,7 +73,7 @@ impl Resolver {
 
     /// Forgets all answers, as `reload --all` does.
     pub fn clear(&mut self) {
-        self.known.clear();
+        self.known = Cache::new(MAX_NAMES, MAX_AGE);
         self.own = None;
     }
 
@@ -87,18 +88,10 @@ impl Resolver {
     }
 
     fn remember(&mut self, query: Query, addresses: AddressSet) {
-        if query == Query::Own {
-            self.own = Some((addresses, self.now + MAX_AGE));
-            return;
+        match query {
+            Query::Own => self.own = Some((addresses, self.now + MAX_AGE)),
+            Query::Name(name) => self.known.set(&name, addresses, self.now),
         }
-        if self.known.len() >= MAX_NAMES {
-            let now = self.now;
-            self.known.retain(|_, (_, expires)| *expires > now);
-        }
-        if self.known.len() >= MAX_NAMES {
-            self.known.clear();
-        }
-        self.known.insert(query, (addresses, self.now + MAX_AGE));
     }
 
     fn ask(&mut self, query: Query) {
@@ -158,12 +151,10 @@ impl Known for Resolver {
     }
 
     fn addresses_of(&mut self, name: &str) -> Option<&AddressSet> {
-        let query = Query::Name(name.to_owned());
-        if self.known.get(&query).is_none_or(|(_, expires)| *expires <= self.now) {
-            self.ask(query);
-            return None;
+        if self.known.get(name, self.now).is_none() {
+            self.ask(Query::Name(name.to_owned()));
         }
-        self.known.get(&query).map(|(addresses, _)| addresses)
+        self.known.get(name, self.now).map(|addresses| &*addresses)
     }
 }
 

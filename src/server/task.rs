@@ -43,6 +43,12 @@ impl Task {
         Task { connection, request, steps, reply: Ok(Value::None), awaited: HashSet::new(), not_before: 0.0 }
     }
 
+    /// Whether it brings the configuration of all jails, or of some.
+    pub(super) fn is_configuration(&self) -> bool {
+        let Value::List(words) = &self.request else { return false };
+        words.first().and_then(Value::as_str).is_some_and(|word| ["server-stream", "reload"].contains(&word))
+    }
+
     /// Whether the next step can be taken.
     pub(super) fn is_ready(&self, now: f64) -> bool {
         self.awaited.is_empty() && now >= self.not_before

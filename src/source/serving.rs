@@ -233,6 +233,12 @@ fn read_file(
         book.count(readers, block.len(), line_end.count(block), now - arrived);
         sink(Event::Lines { path: &path, readers, block, line_end, arrived });
     };
+    if !file.has_old() {
+        if let Some(n) = file.now.step_grown(line_end, buffer, readers, &mut out)? {
+            *read += n;
+            return Ok((true, None));
+        }
+    }
     while *read < TURN {
         match file.step_old(now, buffer, readers, &mut out)? {
             Step::Read(n) => *read += n,

@@ -222,6 +222,11 @@ impl Tailed {
         Ok((meta.len(), Found::Rotated(reason)))
     }
 
+    /// Whether inodes that bore the name before are still read.
+    pub fn has_old(&self) -> bool {
+        !self.old.is_empty()
+    }
+
     /// Reads on in the inodes that bore the name before. Their lines come before those of the present one.
     pub fn step_old(
         &mut self,

@@ -1,6 +1,5 @@
 //! Reading clocks and /proc.
-use compat_tests::{Output, Server, wait};
-use std::process::Command;
+use compat_tests::{Server, wait};
 use std::time::{Duration, Instant};
 
 /// How long to wait for work to be done before giving up.
@@ -23,14 +22,16 @@ pub fn seconds_until(start: Instant, mut done: impl FnMut() -> bool) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Seconds of processor time that the server has used, in user space and kernel.
+/// Seconds of processor time that the server's threads have used, in user space and kernel, to the nanosecond (the
+/// times in /proc/PID/stat are counted in hundredths of a second).
 pub fn cpu_seconds(server: &Server) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("it runs");
-    // behind the name in parentheses: state is the first word, utime and stime the 12th and 13th
-    let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: f64 = words[11..13].iter().map(|word| word.parse::<f64>().expect("a number of ticks")).sum();
-    let per_second = Output::of(Command::new("getconf").arg("CLK_TCK")).success();
-    ticks / per_second.parse::<f64>().expect("getconf prints a number")
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
+    let used = threads.flatten().map(|thread| {
+        // a thread that has ended meanwhile counts no more
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        text.split(' ').next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0)
+    });
+    used.sum::<f64>() / 1e9
 }
 
 /// A number of /proc/PID/status: `VmHWM` (KiB), `Threads`, …
