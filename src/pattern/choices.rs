@@ -9,6 +9,22 @@ pub(super) const MOST_WAYS: usize = 8;
 /// The next byte is this, or there is none.
 const SYMBOLS: usize = 257;
 
+/// Some of the ways of a choice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ways {
+    /// Where the ways of the choice begin.
+    first: u32,
+    /// Those that are meant, a bit each.
+    mask: u8,
+}
+
+impl Ways {
+    #[inline(always)]
+    pub fn is_empty(self) -> bool {
+        self.mask == 0
+    }
+}
+
 /// All choices of a program.
 ///
 /// Bytes that no choice tells apart are of one *column*; each choice has a mask of possible ways for each column.
@@ -51,16 +67,22 @@ impl Choices {
         choices
     }
 
-    /// The ways of choice `index` that can go on with this byte, a bit each.
+    /// The ways of choice `index` that can go on with this byte.
     #[inline(always)]
-    pub fn possible(&self, index: u32, next: Option<u8>) -> u8 {
+    pub fn possible(&self, index: u32, next: Option<u8>) -> Ways {
         let column = self.columns[next.map_or(SYMBOLS - 1, usize::from)];
-        self.masks[self.starts[index as usize].1 as usize + usize::from(column)]
+        let (first, masks) = self.starts[index as usize];
+        Ways { first, mask: self.masks[masks as usize + usize::from(column)] }
     }
 
-    /// The first of the ways in `mask`, which is not empty.
+    /// The first of the ways, and the others.
     #[inline(always)]
-    pub fn first(&self, index: u32, mask: u8) -> Pc {
-        self.ways[self.starts[index as usize].0 as usize + mask.trailing_zeros() as usize]
+    pub fn take(&self, ways: Ways) -> Option<(Pc, Ways)> {
+        let Ways { first, mask } = ways;
+        if mask == 0 {
+            return None;
+        }
+        let way = self.ways[first as usize + mask.trailing_zeros() as usize];
+        Some((way, Ways { first, mask: mask & (mask - 1) }))
     }
 }

@@ -8,6 +8,7 @@ mod control;
 mod runs;
 
 use super::StepLimit;
+use super::choices::Ways;
 use super::program::{Inst, NO_LIMIT, Op, Pc, Program};
 
 /// A position that is none: of groups that did not take part, of loops that did not turn.
@@ -21,8 +22,8 @@ const MAX_KEPT: usize = 1 << 16;
 enum Frame {
     /// Go on there.
     Resume { pc: Pc, pos: u32 },
-    /// Try the choice's ways that are in the mask.
-    Choice { index: u32, mask: u8, pos: u32 },
+    /// Try these ways of a choice.
+    Choice { ways: Ways, pos: u32 },
     /// Shorten the greedy run that ended at `pos`, down to `low`.
     Shorten { pc: Pc, pos: u32, low: u32 },
     /// Lengthen the lazy run that ended at `pos`, by at most `left` characters.
@@ -115,10 +116,11 @@ impl<'a> Vm<'a> {
     /// On success the stack holds what would undo it, on failure it is as before.
     fn run(&mut self, mut pc: usize, mut pos: usize) -> Result<Option<usize>, StepLimit> {
         let (program, text) = (self.program, self.text);
+        let ops = program.ops.as_slice();
         let base = self.scratch.stack.len();
         loop {
             // an arm that continues has found the way; the others fall through to going back
-            let Op { inst, next } = &program.ops[pc];
+            let Op { inst, next } = &ops[pc];
             let next = *next as usize;
             match inst {
                 Inst::Byte(byte) => {
@@ -187,9 +189,9 @@ impl<'a> Vm<'a> {
                     continue;
                 }
                 Inst::Choice(index) => {
-                    let mask = program.choices.possible(*index, text.get(pos).copied());
-                    if mask != 0 {
-                        pc = self.choose(*index, mask, pos)?;
+                    let ways = program.choices.possible(*index, text.get(pos).copied());
+                    if let Some(way) = self.choose(ways, pos)? {
+                        pc = way;
                         continue;
                     }
                 }
@@ -240,14 +242,14 @@ impl<'a> Vm<'a> {
         })
     }
 
-    /// The first of the ways in `mask`, after noting the others.
+    /// The first of the ways, after noting the others.
     #[inline(always)]
-    fn choose(&mut self, index: u32, mask: u8, pos: usize) -> Result<usize, StepLimit> {
-        let others = mask & (mask - 1);
-        if others != 0 {
-            self.push(Frame::Choice { index, mask: others, pos: pos as u32 })?;
+    fn choose(&mut self, ways: Ways, pos: usize) -> Result<Option<usize>, StepLimit> {
+        let Some((way, others)) = self.program.choices.take(ways) else { return Ok(None) };
+        if !others.is_empty() {
+            self.push(Frame::Choice { ways: others, pos: pos as u32 })?;
         }
-        Ok(self.program.choices.first(index, mask) as usize)
+        Ok(Some(way as usize))
     }
 
     #[inline(always)]
@@ -289,8 +291,8 @@ impl<'a> Vm<'a> {
                     None
                 }
                 Frame::Resume { pc, pos } => Some((pc as usize, pos as usize)),
-                Frame::Choice { index, mask, pos } => {
-                    Some((self.choose(index, mask, pos as usize)?, pos as usize))
+                Frame::Choice { ways, pos } => {
+                    self.choose(ways, pos as usize)?.map(|way| (way, pos as usize))
                 }
                 Frame::Shorten { pc, pos, low } => self.shorten_again(pc, pos as usize, low as usize)?,
                 Frame::Lengthen { pc, pos, left } => self.lengthen_again(pc, pos as usize, left)?,
