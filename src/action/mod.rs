@@ -20,6 +20,7 @@
 
 mod batch;
 mod command;
+#[cfg(feature = "firewalld")]
 mod firewalld;
 mod growth;
 mod host;

@@ -61,6 +61,7 @@ pub(super) fn execute_for(
         return Err(Exception::builtin("ValueError", "embedded null byte"));
     }
     let mut run = Run { command, id: command.script.as_ptr() as usize, host, told: false };
+    #[cfg(feature = "firewalld")]
     if let Some(said) = super::firewalld::execute(command, seconds(timeout)) {
         return Ok(run.report_calls(said, timeout, accepted));
     }
@@ -136,6 +137,7 @@ impl Run<'_> {
     }
 
     /// Reports a command that was not started because firewalld was asked directly.
+    #[cfg(feature = "firewalld")]
     fn report_calls(
         &mut self,
         said: super::firewalld::Said,
@@ -235,6 +237,7 @@ impl<T: Read + AsFd> Stream<T> {
     }
 
     /// Of a command that was not started: all there is.
+    #[cfg(feature = "firewalld")]
     fn said(text: String) -> Self {
         Stream { pipe: None, kept: text.into_bytes() }
     }

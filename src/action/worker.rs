@@ -165,6 +165,7 @@ impl Worker {
             };
             self.report(index, "start", result);
         }
+        #[cfg(feature = "firewalld")]
         if self.slots.iter().any(|slot| slot.action.uses_firewalld()) {
             super::firewalld::watch(&self.host);
         }

@@ -135,12 +135,12 @@ fn perform(call: &Call, said: &mut Said) -> Option<()> {
     match &call.answer {
         Answer::Success => said.success(),
         Answer::Truth => {
-            let truth = reply.truth()?;
+            let truth: bool = reply.body().deserialize().ok()?;
             said.out(if truth { "yes" } else { "no" });
             said.ends(i32::from(!truth));
         }
         Answer::Search { name, whole } => {
-            let names = reply.texts()?;
+            let names: Vec<String> = reply.body().deserialize().ok()?;
             let found = names.iter().any(|known| if *whole { known == name } else { known.ends_with(name) });
             said.ends(i32::from(!found));
         }

@@ -3,16 +3,12 @@
 //!
 //! - `forms`: which commands are understood, and the calls they stand for
 //! - `bus`: firewalld on the system bus
-//! - `connection`: a connection to that bus
-//! - `message`: what goes over it
 //! - `client`: what `firewall-cmd` would have said
 //! - `watch`: firewalld forgot its rules
 
 mod bus;
 mod client;
-mod connection;
 mod forms;
-mod message;
 mod watch;
 
 pub(super) use client::{Said, execute};
