@@ -21,8 +21,6 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const LONG_READS: usize = 8;
 /// Bytes at the start of a file that tell whether it is still the same one.
 const HEAD: usize = 256;
-/// Bytes before the place where reading goes on that tell the same, for most purposes.
-const TAIL: usize = 64;
 
 /// What makes two opened files the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +65,6 @@ pub struct Content {
     pub cursors: Vec<Cursor>,
     hash: String,
     head: Vec<u8>,
-    /// The last bytes delivered.
-    tail: [u8; TAIL],
-    /// Where they end; 0 before there are so many.
-    tail_end: u64,
     long: Option<LongLine>,
 }
 
@@ -93,8 +87,6 @@ impl Content {
             cursors: Vec::new(),
             hash: String::new(),
             head: Vec::new(),
-            tail: [0; TAIL],
-            tail_end: 0,
             long: None,
         };
         content.head_changed();
@@ -127,7 +119,6 @@ impl Content {
             cursor.pos = 0;
         }
         self.long = None;
-        self.tail_end = 0;
         self.hash.clear();
         self.head.clear();
         self.head_changed();
@@ -162,9 +153,9 @@ impl Content {
         changed
     }
 
-    /// Delivers the few lines that a growing file has got since all of it was read, with a single read: the bytes
-    /// before them are those delivered last, so that the file was neither truncated nor rewritten. The
-    /// bytes delivered; `None` if this is not so, or not known.
+    /// Delivers the few lines that a growing file has got since all of it was read, without asking for its size: that
+    /// there is something at the old end says enough. The bytes delivered; `None` if there is nothing, or much, or
+    /// another start.
     pub fn step_grown(
         &mut self,
         line_end: LineEnd,
@@ -172,15 +163,18 @@ impl Content {
         readers: &mut Vec<Reader>,
         sink: &mut dyn FnMut(&[u8], &[Reader]),
     ) -> io::Result<Option<usize>> {
-        let (Some(file), pos) = (&self.file, self.tail_end) else { return Ok(None) };
-        if pos == 0 || self.cursors.iter().any(|c| c.pos != pos || c.idle) {
+        let Some(pos) = self.cursors.first().map(|c| c.pos) else { return Ok(None) };
+        // a shorter start may have become longer, which the next look takes note of
+        let known = self.head.len() == HEAD && self.cursors.iter().all(|c| c.pos == pos && !c.idle);
+        if pos == 0 || !known || self.head_changed() {
             return Ok(None);
         }
-        let got = file.read_at(buffer, pos - TAIL as u64)?;
-        let new = match buffer[..got].split_first_chunk::<TAIL>() {
-            Some((tail, new)) if *tail == self.tail && !new.is_empty() && got < buffer.len() => new,
-            _ => return Ok(None),
-        };
+        let Some(file) = &self.file else { return Ok(None) };
+        let got = file.read_at(buffer, pos)?;
+        if got == 0 || got == buffer.len() {
+            return Ok(None);
+        }
+        let new = &buffer[..got];
         let length = line_end.last(new);
         if length > 0 {
             self.deliver(pos, pos + length as u64, &new[..length], readers, sink);
@@ -239,10 +233,6 @@ impl Content {
         for cursor in self.cursors.iter_mut().filter(|c| !c.idle && c.pos == pos) {
             readers.push(cursor.reader);
             cursor.pos = end;
-        }
-        self.tail_end = 0;
-        if let Some(tail) = block.last_chunk() {
-            (self.tail, self.tail_end) = (*tail, end);
         }
         sink(block, readers);
     }

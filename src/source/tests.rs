@@ -158,6 +158,24 @@ fn a_hole_left_by_truncation_is_skipped() {
 }
 
 #[test]
+fn a_file_begun_anew_with_lines_of_the_same_lengths_is_read_from_its_start() {
+    let dir = Dir::new("anew");
+    let line = |n: usize| format!("{n:04} {}\n", "x".repeat(95));
+    let lines = |numbers: std::ops::Range<usize>| numbers.map(line).collect::<String>();
+    let path = dir.file("log", lines(0..3));
+    let mut run = Run::new();
+    run.add(A, &path, false);
+    assert_eq!(run.lines().len(), 3);
+    append(&path, &lines(3..5));
+    assert_eq!(run.lines().len(), 2);
+    // Between two looks it was truncated, and is longer again than before.
+    let writer = OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
+    writer.write_at(lines(10..17).as_bytes(), 0).unwrap();
+    let read = run.lines();
+    assert!(read.len() == 7 && read[0].contains("0010"), "{read:?}");
+}
+
+#[test]
 fn space_allocated_in_advance_is_filled_in_later() {
     let dir = Dir::new("allocated");
     let path = dir.file("log", vec![0; 5 << 20]);
