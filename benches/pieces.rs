@@ -1,7 +1,6 @@
 //! `cargo bench`: the pieces of the work, each alone. What they add up to is measured by `make bench`.
 use std::hint::black_box;
 use std::path::Path;
-use std::rc::Rc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ferroban::address::Address;
@@ -189,7 +188,7 @@ fn tags(bench: &mut Criterion) {
         ("port", "ssh,2222"),
         ("blocktype", "REJECT"),
     ];
-    let texts: Texts = options.iter().map(|(name, text)| (*name, Some(Rc::from(*text)))).collect();
+    let texts: Texts = options.iter().map(|(name, text)| (*name, Some((*text).into()))).collect();
     bench.bench_function("tags: the options of an action", |b| {
         b.iter(|| resolve::<Exception>(texts.clone(), black_box("family=inet6"), &[], &mut |_| Ok(None)));
     });

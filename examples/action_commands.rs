@@ -119,6 +119,6 @@ fn value(json: &Json) -> Value {
         Json::Null => Value::None,
         Json::Bool(flag) => Value::Bool(*flag),
         Json::Number(number) => Value::Int(number.as_i64().unwrap_or_default()),
-        other => Value::Str(text(other)),
+        other => Value::str(text(other)),
     }
 }

@@ -4,6 +4,7 @@
 //! `Display` writes exactly that.
 
 use crate::file_name;
+use ecow::EcoString;
 use std::{fmt, io};
 
 /// One Python object of the few kinds that the control protocol and the command stream use.
@@ -13,7 +14,8 @@ pub enum Value {
     Bool(bool),
     Int(i64),
     Float(f64),
-    Str(String),
+    /// Text is shared: an option's value gets into the command stream without being copied.
+    Str(EcoString),
     /// `bytes`; read from requests, never produced.
     Bytes(Vec<u8>),
     List(Vec<Value>),
@@ -34,7 +36,7 @@ pub struct Exception {
 
 impl Exception {
     /// An exception of Python's own with one text argument.
-    pub fn builtin(class: &'static str, text: impl Into<String>) -> Self {
+    pub fn builtin(class: &'static str, text: impl Into<EcoString>) -> Self {
         Exception { module: "builtins", class, args: vec![Value::Str(text.into())] }
     }
 
@@ -71,7 +73,7 @@ impl Exception {
             // OSError(errno, text[, file]) has a form of its own.
             [Value::Int(n), Value::Str(text)] => format!("[Errno {n}] {text}"),
             [Value::Int(n), Value::Str(text), file] => format!("[Errno {n}] {text}: {file}"),
-            [Value::Str(text)] if self.class != "KeyError" => text.clone(),
+            [Value::Str(text)] if self.class != "KeyError" => text.to_string(),
             [one] => one.to_string(),
             many => Value::Tuple(many.to_vec()).to_string(),
         }
@@ -117,12 +119,12 @@ impl Value {
         }
     }
 
-    pub fn str(text: impl Into<String>) -> Self {
+    pub fn str(text: impl Into<EcoString>) -> Self {
         Value::Str(text.into())
     }
 
     /// A list of strings.
-    pub fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Self {
+    pub fn strings<S: Into<EcoString>>(items: impl IntoIterator<Item = S>) -> Self {
         Value::List(items.into_iter().map(Value::str).collect())
     }
 
@@ -144,7 +146,7 @@ impl Value {
     /// Python's `str(value)`: as `repr`, but strings and exceptions bare.
     pub fn to_text(&self) -> String {
         match self {
-            Value::Str(text) => text.clone(),
+            Value::Str(text) => text.to_string(),
             Value::Exception(exception) => exception.message(),
             other => other.to_string(),
         }
@@ -153,12 +155,18 @@ impl Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Str(text.to_owned())
+        Value::Str(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
+        Value::Str(text.into())
+    }
+}
+
+impl From<EcoString> for Value {
+    fn from(text: EcoString) -> Self {
         Value::Str(text)
     }
 }

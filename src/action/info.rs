@@ -211,28 +211,28 @@ impl<'a> ActionInfo<'a> {
         let ticket = self.ticket;
         let count = |number: u64| Value::Int(number as i64);
         match tag {
-            "ip" => Value::Str(ticket.ip.to_string()),
+            "ip" => Value::str(ticket.ip.to_string()),
             "family" => self.family.as_deref().map_or(Value::None, Value::str),
-            "ip-rev" => Value::Str(ticket.ip.reversed()),
-            "ip-host" => self.host.host_of(&ticket.ip.to_string()).map_or(Value::None, Value::Str),
-            "fid" => Value::Str(ticket.id.to_string()),
+            "ip-rev" => Value::str(ticket.ip.reversed()),
+            "ip-host" => self.host.host_of(&ticket.ip.to_string()).map_or(Value::None, Value::str),
+            "fid" => Value::str(ticket.id.to_string()),
             "failures" => Value::Int(ticket.failures),
             "time" if ticket.restored => Value::Int(ticket.time as i64),
             "time" => Value::Float(ticket.time),
             "bantime" => Value::Int(ticket.bantime.unwrap_or(ticket.jail.bantime)),
             "bancount" => Value::Int(ticket.bancount),
-            "matches" => Value::Str(join_matches(&ticket.matches)),
+            "matches" => Value::str(join_matches(&ticket.matches)),
             "restored" => Value::Int(i64::from(ticket.restored)),
             "F-*" => ticket.all_data(),
             "ipmatches" => {
-                Value::Str(self.merged(true).map_or_else(|| join_matches(&ticket.matches), joined))
+                Value::str(self.merged(true).map_or_else(|| join_matches(&ticket.matches), joined))
             }
             "ipjailmatches" => {
-                Value::Str(self.merged(false).map_or_else(|| join_matches(&ticket.matches), joined))
+                Value::str(self.merged(false).map_or_else(|| join_matches(&ticket.matches), joined))
             }
             "ipfailures" => Value::Int(self.merged(true).map_or(ticket.failures, |bans| bans.failures)),
             "ipjailfailures" => Value::Int(self.merged(false).map_or(ticket.failures, |bans| bans.failures)),
-            "raw-ticket" => Value::Str(ticket.raw()),
+            "raw-ticket" => Value::str(ticket.raw()),
             "jail.name" => Value::str(self.jail),
             "jail.banned" => count(ticket.jail.banned),
             "jail.banned_total" => count(ticket.jail.banned_total),

@@ -97,7 +97,7 @@ impl PythonAction {
     pub fn answer(&mut self, call: Call) -> Result<Value, Exception> {
         let name = self.name.clone();
         match (self.load()?, call) {
-            (_, Call::Load) => Ok(Value::Str(name)),
+            (_, Call::Load) => Ok(Value::str(name)),
             (Loaded::Smtp(smtp), call) => smtp.answer(call),
             (Loaded::Bridge(bridge), call) => bridge.answer(call),
         }

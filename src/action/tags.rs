@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::rc::Rc;
 
 use super::host::Host;
 use super::info::ActionInfo;
@@ -82,7 +81,7 @@ impl StaticCache {
 fn resolved(properties: &Tags, conditional: &str) -> Result<Tags, Exception> {
     let text = |(name, value)| match value {
         &Value::None => (name, None),
-        value => (name, Some(Rc::from(value.to_text()))),
+        value => (name, Some(value.to_text().into())),
     };
     let texts = properties.iter().map(|(name, value)| text((name.as_str(), value))).collect();
     let mut properties = properties.clone();

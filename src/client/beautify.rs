@@ -58,7 +58,7 @@ fn compose(command: &[Value], reply: &Value, utf8: bool, message: &mut Value) ->
 }
 
 fn set(message: &mut Value, text: impl Into<String>) {
-    *message = Value::Str(text.into());
+    *message = Value::str(text.into());
 }
 
 /// Values of the server as a whole.
@@ -73,7 +73,7 @@ fn general(command: &[Value], reply: &Value, message: &mut Value) -> Result<(), 
         "logtarget" => headed("Current logging target is:\n"),
         "loglevel" => {
             let level = match reply {
-                Value::Int(number) => Value::Str(level_name(*number)),
+                Value::Int(number) => Value::str(level_name(*number)),
                 other => other.clone(),
             };
             set(message, format!("Current logging level is {level}"));

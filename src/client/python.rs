@@ -11,7 +11,7 @@ pub struct Raised;
 pub fn iterate(value: &Value) -> Result<Vec<Value>, Raised> {
     match value {
         Value::List(items) | Value::Tuple(items) | Value::Set(items) => Ok(items.clone()),
-        Value::Str(text) => Ok(text.chars().map(String::from).map(Value::Str).collect()),
+        Value::Str(text) => Ok(text.chars().map(String::from).map(Value::str).collect()),
         Value::Dict(pairs) => Ok(pairs.iter().map(|(key, _)| key.clone()).collect()),
         _ => Err(Raised),
     }

@@ -140,7 +140,7 @@ impl Session {
         let shown = |setting: &Option<String>| setting.clone().unwrap_or_default();
         self.info(&format!("Using socket file {}", settings.socket()));
         let name = shown(&settings.loglevel);
-        let level = level::parse(&name).ok_or(format!("Invalid log level {}", Value::Str(name)))?;
+        let level = level::parse(&name).ok_or(format!("Invalid log level {}", Value::str(name)))?;
         self.info(&format!(
             "Using pid file {}, [{}] logging to {}",
             shown(&settings.pidfile),

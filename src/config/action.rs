@@ -7,6 +7,7 @@ use super::options::{OptionMap, Spec, flag, text};
 use super::paths::{absolute, join};
 use super::setting::Setting;
 use crate::value::Value;
+use ecow::EcoString;
 use std::rc::Rc;
 
 /// The options every action may define.
@@ -61,7 +62,7 @@ impl Action {
         let resolved = options.iter().filter(|(name, _)| defined(name));
         let parameters =
             self.definition.init.iter().filter(|(name, _)| !defined(name) && !name.starts_with("known/"));
-        let pair = |(name, value): (&Rc<str>, &Setting)| [Value::str(&**name), value.into()];
+        let pair = |(name, value): (&EcoString, &Setting)| [Value::str(&**name), value.into()];
         let mut pairs: Vec<[Value; 2]> = resolved.chain(parameters).map(pair).collect();
         let (jail, name) = (self.jail.as_str(), self.name.as_str());
         let mut commands = vec![Value::strings(["set", jail, "addaction", name])];

@@ -11,6 +11,7 @@ use super::options::OptionMap;
 use super::setting::Setting;
 use super::{origins, strict};
 use crate::value::{Exception, Value};
+use ecow::EcoString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -167,8 +168,8 @@ impl Configurator {
         request: &Request,
         reporter: &mut Reporter,
     ) -> Result<(Vec<Jail>, bool), Error> {
-        let names: Vec<Rc<str>> = match request.jail {
-            Some(name) => vec![Rc::from(name)],
+        let names: Vec<EcoString> = match request.jail {
+            Some(name) => vec![EcoString::from(name)],
             None => config.borrow().section_names().cloned().collect(),
         };
         let mut jails = Vec::new();
@@ -199,7 +200,7 @@ impl Configurator {
     ) -> Result<bool, Error> {
         let always = [("fail2ban_version", UPSTREAM_VERSION), ("fail2ban_confpath", self.library.base())];
         for (name, value) in always {
-            config.borrow_mut().defaults.insert(Rc::from(name), Entry::computed(value.into()));
+            config.borrow_mut().defaults.insert(EcoString::from(name), Entry::computed(value.into()));
         }
         jail.read(config, &mut self.library, add, reporter)
     }

@@ -9,6 +9,7 @@ use super::options::{Given, Mode, OptionMap, Spec, convert_options, read_options
 use super::raw::{Config, conditional};
 use super::setting::Setting;
 use super::tags::resolve;
+use ecow::EcoString;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -18,9 +19,9 @@ const KNOWN: &str = "known/";
 /// An option of `[Init]`.
 #[derive(Debug)]
 pub struct Init {
-    pub name: Rc<str>,
+    pub name: EcoString,
     /// The name for its value before the jail's override, and that value; `None` if it is such a name itself.
-    pub known: Option<(Rc<str>, Setting)>,
+    pub known: Option<(EcoString, Setting)>,
 }
 
 impl Config {
@@ -29,11 +30,11 @@ impl Config {
         if let Some(init) = self.init.get() {
             return Ok(init.clone());
         }
-        let option = |name: &Rc<str>| {
+        let option = |name: &EcoString| {
             let mut known = None;
             if !name.starts_with(KNOWN) {
                 let value = self.get("Init", name, &Variables::default())?;
-                known = Some((Rc::from(format!("{KNOWN}{name}")), value));
+                known = Some((EcoString::from(format!("{KNOWN}{name}")), value));
             }
             Ok::<_, Error>(Init { name: name.clone(), known })
         };
@@ -54,7 +55,7 @@ pub struct Definition {
     /// What precedes the sections in interpolation: options of the jail, and parameters.
     variables: Variables,
     /// Tags looked up in the sections; as upstream, kept when options are read again.
-    looked_up: HashMap<String, Option<Rc<str>>, foldhash::fast::RandomState>,
+    looked_up: HashMap<String, Option<EcoString>, foldhash::fast::RandomState>,
 }
 
 impl Definition {
@@ -153,7 +154,7 @@ impl Definition {
 }
 
 /// The text for a tag that is no option: from `[Definition]`, or from the section it names.
-fn look_up(config: &Config, variables: &Variables, tag: &str) -> Result<Option<Rc<str>>, Error> {
+fn look_up(config: &Config, variables: &Variables, tag: &str) -> Result<Option<EcoString>, Error> {
     let found = config.find_anywhere("Definition", tag, variables)?;
     Ok(found.as_ref().and_then(Setting::text))
 }

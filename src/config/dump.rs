@@ -92,13 +92,13 @@ fn break_line(chunks: &mut Vec<String>, line: &str, width: usize, last_width: us
             current = candidate;
         } else {
             if !current.is_empty() {
-                chunks.push(Value::Str(current).to_string());
+                chunks.push(Value::str(current).to_string());
             }
             current = (*part).to_owned();
         }
     }
     if !current.is_empty() {
-        chunks.push(Value::Str(current).to_string());
+        chunks.push(Value::str(current).to_string());
     }
 }
 

@@ -7,6 +7,7 @@ use super::message::ParserError;
 use super::setting::Setting;
 use crate::text::{is_space, strip, strip_end};
 use crate::value::Value;
+use ecow::EcoString;
 use indexmap::IndexMap;
 use indexmap::map::Entry as Slot;
 use std::path::Path;
@@ -37,10 +38,10 @@ impl Entry {
 }
 
 /// Options by (lower-case) name.
-pub type Section = IndexMap<Rc<str>, Entry, foldhash::fast::RandomState>;
+pub type Section = IndexMap<EcoString, Entry, foldhash::fast::RandomState>;
 
 /// Sections by name.
-pub type Sections = IndexMap<Rc<str>, Section, foldhash::fast::RandomState>;
+pub type Sections = IndexMap<EcoString, Section, foldhash::fast::RandomState>;
 
 /// A parsed file.
 #[derive(Debug, Default)]
@@ -115,13 +116,13 @@ struct Line<'a> {
 impl Line<'_> {
     /// The line as Python shows it in messages, newline included.
     fn repr(self) -> String {
-        Value::Str(format!("{}{}", self.text, if self.ended { "\n" } else { "" })).to_string()
+        Value::str(format!("{}{}", self.text, if self.ended { "\n" } else { "" })).to_string()
     }
 }
 
 /// The option being read: continuation lines are still to come.
 struct Open {
-    name: Rc<str>,
+    name: EcoString,
     value: String,
     lines: Vec<u32>,
 }
@@ -131,7 +132,7 @@ struct Parser<'a> {
     path: Rc<Path>,
     file: File,
     /// Name of the current section; `None` before the first.
-    section: Option<Rc<str>>,
+    section: Option<EcoString>,
     open: Option<Open>,
     indent: usize,
     /// Text of the lines that are neither header nor option; they fail the file at its end.
@@ -180,7 +181,7 @@ impl<'a> Parser<'a> {
 
     fn start_section(&mut self, header: &str, number: u32) -> Result<(), ParserError> {
         self.close();
-        let name: Rc<str> = Rc::from(header);
+        let name: EcoString = EcoString::from(header);
         if header != DEFAULT {
             match self.file.sections.entry(name.clone()) {
                 Slot::Occupied(_) => {
@@ -200,7 +201,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         };
         self.close();
-        let name: Rc<str> = Rc::from(strip(name).to_lowercase());
+        let name: EcoString = EcoString::from(strip(name).to_lowercase());
         if name.is_empty() {
             self.error(line, number);
         }

@@ -7,6 +7,7 @@ use super::raw::{Config, KNOWN};
 use super::setting::Setting;
 use super::tags::MAX_VALUE;
 use crate::value::{Exception, Value};
+use ecow::EcoString;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -24,7 +25,7 @@ impl Variables {
         // Of names that differ only in case the last counts; those of jail options come first.
         let (first, others): (Vec<_>, Vec<_>) =
             parameters.iter().partition(|(name, _)| jail.contains_key(*name));
-        let lower = |(name, value): (&Rc<str>, &Setting)| match lower_case(name) {
+        let lower = |(name, value): (&EcoString, &Setting)| match lower_case(name) {
             Cow::Borrowed(_) => (name.clone(), value.clone()),
             Cow::Owned(lower) => (lower.into(), value.clone()),
         };

@@ -67,7 +67,7 @@ pub enum ParserError {
 
 impl Error {
     /// Python's `ValueError(text)`.
-    pub fn value(text: impl Into<String>) -> Self {
+    pub fn value(text: impl Into<ecow::EcoString>) -> Self {
         Error::Other(crate::value::Exception::builtin("ValueError", text))
     }
 

@@ -6,12 +6,12 @@ use super::raw::Config;
 use super::setting::Setting;
 use crate::text::strip;
 use crate::value::Value;
+use ecow::EcoString;
 use std::borrow::Cow;
-use std::rc::Rc;
 
 /// Options of one jail, filter or action: name → value, in insertion order (the order is visible in
 /// the command stream).
-pub type OptionMap = indexmap::IndexMap<Rc<str>, Setting, foldhash::fast::RandomState>;
+pub type OptionMap = indexmap::IndexMap<EcoString, Setting, foldhash::fast::RandomState>;
 
 /// The option's text; empty if there is no such option.
 pub fn text_of<'a>(options: &'a OptionMap, name: &str) -> Cow<'a, str> {

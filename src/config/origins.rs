@@ -7,6 +7,7 @@ use super::message::Origin;
 use super::raw::Config;
 use super::setting::Setting;
 use crate::value::Value;
+use ecow::EcoString;
 use std::path::Path;
 
 /// For every command the places of its options: one per regex of a `multi-set`, else at most one.
@@ -37,8 +38,7 @@ fn setting(config: &Config, jail: &Jail, command: &str, values: &[Value]) -> Vec
     };
     match (option, values) {
         ("failregex" | "ignoreregex", [Value::List(regexes)]) => {
-            let regexes: Vec<String> = regexes.iter().map(Value::to_text).collect();
-            entry.origins_of_lines(&regexes)
+            entry.origins_of_lines(&regexes.iter().map(|regex| regex.to_text().into()).collect::<Vec<_>>())
         }
         ("failregex" | "ignoreregex" | "logpath", [Value::Str(value), ..]) => {
             entry.origins_of_lines(std::slice::from_ref(value))
@@ -78,7 +78,7 @@ impl Entry {
 
     /// The places of lines into which the value was resolved. A reference may have become several lines, or
     /// none: lines without one are found again as they are, and lines between those belong to the line before.
-    fn origins_of_lines(&self, resolved: &[String]) -> Vec<Origin> {
+    fn origins_of_lines(&self, resolved: &[EcoString]) -> Vec<Origin> {
         let text = self.value.to_text();
         let written: Vec<(usize, &str)> =
             text.split('\n').enumerate().filter(|(_, line)| !line.is_empty()).collect();
@@ -102,7 +102,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::super::ini::parse;
-    use super::Path;
+    use super::{EcoString, Path};
 
     #[test]
     fn each_regex_has_its_line() {
@@ -110,7 +110,7 @@ mod tests {
         let file = parse(text.as_bytes(), "f", Path::new("f")).expect("it is well-formed");
         let entry = &file.sections["s"]["failregex"];
         let lines = |resolved: &[&str]| -> Vec<u32> {
-            let resolved: Vec<String> = resolved.iter().map(|line| line.to_string()).collect();
+            let resolved: Vec<EcoString> = resolved.iter().map(|line| EcoString::from(*line)).collect();
             entry.origins_of_lines(&resolved).iter().map(|origin| origin.line).collect()
         };
         assert_eq!(lines(&["a", "x", "b"]), [2, 4, 6]);

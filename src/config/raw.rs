@@ -3,6 +3,7 @@
 use super::definition::Init;
 use super::ini::{DEFAULT, Entry, File, Section, Sections};
 use super::options::OptionMap;
+use ecow::EcoString;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -28,36 +29,38 @@ impl Config {
                 Some((name, condition)) => {
                     let options = options.iter().filter(|(option, _)| &***option != "__name__");
                     let options: Section = options
-                        .map(|(option, entry)| (Rc::from(format!("{option}{condition}")), entry.clone()))
+                        .map(|(option, entry)| {
+                            (EcoString::from(format!("{option}{condition}")), entry.clone())
+                        })
                         .collect();
-                    self.merge_section(&Rc::from(name), &options);
+                    self.merge_section(&EcoString::from(name), &options);
                 }
                 None => self.merge_section(name, options),
             }
         }
     }
 
-    fn merge_section(&mut self, name: &Rc<str>, options: &Section) {
+    fn merge_section(&mut self, name: &EcoString, options: &Section) {
         let Some(section) = self.sections.get_mut(name) else {
             self.sections.insert(name.clone(), options.clone());
             return;
         };
-        let overridden: Vec<(Rc<str>, Entry)> = section
+        let overridden: Vec<(EcoString, Entry)> = section
             .iter()
             .filter(|(option, _)| options.contains_key(*option))
             .map(|(option, entry)| (option.clone(), entry.clone()))
             .collect();
         merge_options(section, options.iter().map(|(option, entry)| (option.clone(), entry)));
-        self.sections.entry(Rc::from(format!("{KNOWN}{name}"))).or_default().extend(overridden);
+        self.sections.entry(EcoString::from(format!("{KNOWN}{name}"))).or_default().extend(overridden);
     }
 
     /// Adds computed options to a section, their names prefixed (unless they are already).
     pub fn add_options(&mut self, section: &str, options: &OptionMap, prefix: &str) {
-        let section = self.sections.entry(Rc::from(section)).or_default();
+        let section = self.sections.entry(EcoString::from(section)).or_default();
         for (name, value) in
             options.iter().filter(|(name, _)| !name.starts_with(prefix) && &***name != "__name__")
         {
-            section.insert(Rc::from(format!("{prefix}{name}")), Entry::computed(value.clone()));
+            section.insert(EcoString::from(format!("{prefix}{name}")), Entry::computed(value.clone()));
         }
     }
 
@@ -73,7 +76,7 @@ impl Config {
     }
 
     /// Names of the sections, without the hidden ones.
-    pub fn section_names(&self) -> impl Iterator<Item = &Rc<str>> {
+    pub fn section_names(&self) -> impl Iterator<Item = &EcoString> {
         self.sections.keys().filter(|name| !name.starts_with(KNOWN))
     }
 
@@ -83,7 +86,7 @@ impl Config {
     }
 }
 
-fn merge_options<'a>(into: &mut Section, options: impl Iterator<Item = (Rc<str>, &'a Entry)>) {
+fn merge_options<'a>(into: &mut Section, options: impl Iterator<Item = (EcoString, &'a Entry)>) {
     for (name, entry) in options {
         into.insert(name, entry.clone());
     }

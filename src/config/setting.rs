@@ -1,9 +1,9 @@
 //! The value of an option: text is shared by all who have it, so that options are copied at no cost.
 
 use crate::value::Value;
+use ecow::EcoString;
 use std::borrow::Cow;
 use std::fmt;
-use std::rc::Rc;
 
 /// What an option is set to: text, unless it was converted to the option's kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub enum Setting {
     None,
     Bool(bool),
     Int(i64),
-    Text(Rc<str>),
+    Text(EcoString),
 }
 
 impl Setting {
@@ -24,11 +24,11 @@ impl Setting {
     }
 
     /// The text, if there is a valid value.
-    pub fn text(&self) -> Option<Rc<str>> {
+    pub fn text(&self) -> Option<EcoString> {
         match self {
             Setting::None => None,
             Setting::Text(text) => Some(text.clone()),
-            other => Some(other.to_text().into()),
+            other => Some(EcoString::from(other.to_text())),
         }
     }
 
@@ -54,6 +54,12 @@ impl From<&str> for Setting {
     }
 }
 
+impl From<EcoString> for Setting {
+    fn from(text: EcoString) -> Self {
+        Setting::Text(text)
+    }
+}
+
 impl From<String> for Setting {
     fn from(text: String) -> Self {
         Setting::Text(text.into())
@@ -66,7 +72,7 @@ impl From<&Setting> for Value {
             Setting::None => Value::None,
             Setting::Bool(flag) => Value::Bool(*flag),
             Setting::Int(number) => Value::Int(*number),
-            Setting::Text(text) => Value::str(&**text),
+            Setting::Text(text) => Value::Str(text.clone()),
         }
     }
 }

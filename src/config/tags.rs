@@ -1,8 +1,8 @@
 //! `<tag>` substitution among the options of a filter or an action (COMPAT §2.4); the server uses it too.
 
 use crate::value::{Exception, Value};
+use ecow::EcoString;
 use std::ops::Range;
-use std::rc::Rc;
 
 /// How often one tag may be replaced within one value before it counts as recursive.
 pub const MAX_TAG_REPLACE_COUNT: i64 = 25;
@@ -12,10 +12,10 @@ pub const MAX_TAG_REPLACE_COUNT: i64 = 25;
 pub(super) const MAX_VALUE: usize = 4 << 20;
 
 /// Texts of options by name; an option without valid value counts as absent.
-pub type Texts<'a> = indexmap::IndexMap<&'a str, Option<Rc<str>>, foldhash::fast::RandomState>;
+pub type Texts<'a> = indexmap::IndexMap<&'a str, Option<EcoString>, foldhash::fast::RandomState>;
 
 /// Asked for the text of a tag that no option has.
-pub type Lookup<'a, E> = dyn FnMut(&str) -> Result<Option<Rc<str>>, E> + 'a;
+pub type Lookup<'a, E> = dyn FnMut(&str) -> Result<Option<EcoString>, E> + 'a;
 
 /// The first `<name>` at or after byte `from` (a name has no space and no angle bracket): its range
 /// including the brackets.
@@ -54,8 +54,8 @@ pub fn resolve<E: From<Exception>>(
     conditional: &str,
     ignore: &[&str],
     lookup: &mut Lookup<E>,
-) -> Result<Vec<(usize, Rc<str>)>, E> {
-    let has_tags = |text: &Option<Rc<str>>| text.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
+) -> Result<Vec<(usize, EcoString)>, E> {
+    let has_tags = |text: &Option<EcoString>| text.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
     let open = texts.iter().enumerate().filter(|(_, (name, text))| has_tags(text) && !ignore.contains(name));
     // The options that may change, and how often each tag was replaced in them.
     let mut open: Vec<(usize, Counts)> = open.map(|(index, _)| (index, Counts::new())).collect();
@@ -108,7 +108,7 @@ struct Pass<'a> {
 
 /// A text that is gone through: the value, or within it the text for a tag.
 struct Part {
-    text: Rc<str>,
+    text: EcoString,
     /// How far it was gone through.
     at: usize,
     /// When it would have come up in upstream's value.
@@ -116,7 +116,7 @@ struct Part {
 }
 
 impl<'a> Pass<'a> {
-    fn replace<E: From<Exception>>(&mut self, value: Rc<str>, lookup: &mut Lookup<E>) -> Result<(), E> {
+    fn replace<E: From<Exception>>(&mut self, value: EcoString, lookup: &mut Lookup<E>) -> Result<(), E> {
         let mut parts = Vec::with_capacity(8);
         parts.push(Part { text: value, at: 0, since: 0 });
         let mut replaced = 0;
@@ -174,7 +174,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The text for a tag: that of an option, the conditional one first, or else what `lookup` knows.
-    fn text<E>(&self, tag: &str, lookup: &mut Lookup<E>) -> Result<Option<Rc<str>>, E> {
+    fn text<E>(&self, tag: &str, lookup: &mut Lookup<E>) -> Result<Option<EcoString>, E> {
         if self.ignore.contains(&tag) {
             return Ok(None);
         }
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     fn substitute(pairs: &[(&str, &str)], ignore: &[&str], conditional: &str) -> Result<Vec<String>, String> {
-        let texts = pairs.iter().map(|(name, text)| (*name, Some(Rc::from(*text)))).collect();
+        let texts = pairs.iter().map(|(name, text)| (*name, Some(EcoString::from(*text)))).collect();
         let mut none = |_: &str| Ok::<_, Exception>(None);
         let changed = resolve(texts, conditional, ignore, &mut none).map_err(|error| error.message())?;
         let mut texts: Vec<String> = pairs.iter().map(|(_, text)| text.to_string()).collect();

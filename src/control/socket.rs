@@ -225,7 +225,7 @@ impl Connection {
 
     /// Answers an unreadable request, as the original does: with the plain text `ERROR: reason`.
     pub fn send_unreadable(&mut self, reason: &pickle::Error) -> Result<(), Closed> {
-        self.send(&Value::Str(format!("ERROR: {reason}")))
+        self.send(&Value::str(format!("ERROR: {reason}")))
     }
 
     /// Sends queued replies. `Err` when the connection is over.

@@ -220,7 +220,7 @@ impl Template {
             let regex = Regex::new(&self.regex, Flags::default()).map_err(|e| Exception {
                 module: "re",
                 class: "error",
-                args: vec![crate::value::Value::Str(e.to_string())],
+                args: vec![crate::value::Value::str(e.to_string())],
             })?;
             let names = regex.group_names().iter().enumerate();
             let fields =

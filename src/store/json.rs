@@ -56,7 +56,7 @@ fn write_pairs<'a>(out: &mut String, pairs: impl Iterator<Item = &'a (Value, Val
 /// Keys that are no strings become what their JSON value reads like.
 fn key_text(key: &Value) -> String {
     match key {
-        Value::Str(text) => text.clone(),
+        Value::Str(text) => text.to_string(),
         Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
             let mut text = String::new();
             write(&mut text, key);
@@ -104,7 +104,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Value, String> {
         return Err("not an object".into());
     };
     let pairs = pairs.into_iter().filter(|(_, value)| !value.is_null());
-    Ok(Value::Dict(pairs.map(|(key, value)| (Value::Str(key), from_json(value))).collect()))
+    Ok(Value::Dict(pairs.map(|(key, value)| (Value::str(key), from_json(value))).collect()))
 }
 
 fn from_json(value: serde_json::Value) -> Value {
@@ -115,10 +115,10 @@ fn from_json(value: serde_json::Value) -> Value {
             Some(integer) => Value::Int(integer),
             None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-        serde_json::Value::String(text) => Value::Str(text),
+        serde_json::Value::String(text) => Value::str(text),
         serde_json::Value::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
         serde_json::Value::Object(pairs) => {
-            Value::Dict(pairs.into_iter().map(|(key, value)| (Value::Str(key), from_json(value))).collect())
+            Value::Dict(pairs.into_iter().map(|(key, value)| (Value::str(key), from_json(value))).collect())
         }
     }
 }

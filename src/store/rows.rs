@@ -149,7 +149,7 @@ impl From<&Error> for Exception {
         let text = error.to_string();
         match error {
             Error::Sqlite(_) => {
-                Exception { module: "sqlite3", class: "OperationalError", args: vec![Value::Str(text)] }
+                Exception { module: "sqlite3", class: "OperationalError", args: vec![Value::str(text)] }
             }
             Error::Future => Exception::builtin("NotImplementedError", text),
         }

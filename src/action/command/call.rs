@@ -96,7 +96,7 @@ impl CommandAction {
                 let timeout = arguments.get("timeout").map_or(Value::Int(60), from_json);
                 return execute(&command, &timeout, place.host).map(Value::Bool);
             }
-            "escapeTag" => return Ok(Value::Str(escape(&argument("value").to_text()))),
+            "escapeTag" => return Ok(Value::str(escape(&argument("value").to_text()))),
             "invalidateBanEpoch" => {
                 self.invalidate_bans(place);
                 return Ok(Value::None);

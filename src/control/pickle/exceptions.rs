@@ -67,7 +67,7 @@ pub fn exception(module: &str, class: &str, args: Vec<Value>) -> Exception {
         // This class keeps its position apart and composes the text in its constructor.
         ("JSONDecodeError", [Value::Str(text), Value::Str(document), Value::Int(position)]) => {
             let text = json_error_text(text, document, *position);
-            Exception { module, class, args: vec![Value::Str(text)] }
+            Exception { module, class, args: vec![Value::str(text)] }
         }
         _ => Exception { module, class, args },
     }

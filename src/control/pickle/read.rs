@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
             }
             STRING | BINSTRING | SHORT_BINSTRING | UNICODE | BINUNICODE | SHORT_BINUNICODE | BINUNICODE8 => {
                 let text = self.text(opcode)?;
-                self.push(Object::Plain(Value::Str(text)))
+                self.push(Object::Plain(Value::str(text)))
             }
             BINBYTES | SHORT_BINBYTES | BINBYTES8 | BYTEARRAY8 => {
                 let bytes = self.sized(opcode)?.to_vec();
@@ -252,7 +252,7 @@ impl<'a> Reader<'a> {
             STACK_GLOBAL => {
                 let names = self.pop_many(2)?;
                 let name = |id: Id| match &self.objects[id as usize] {
-                    Object::Plain(Value::Str(name)) => Ok(name.clone()),
+                    Object::Plain(Value::Str(name)) => Ok(name.to_string()),
                     _ => Err(Error::Malformed("class name")),
                 };
                 let (module, name) = (name(names[0])?, name(names[1])?);
@@ -385,7 +385,7 @@ impl<'a> Reader<'a> {
 fn call(module: &str, name: &str, args: Value) -> Result<Value, Error> {
     match (module, name, args) {
         ("builtins" | "__builtin__", "str", Value::Tuple(args)) if args.len() == 1 => {
-            Ok(Value::Str(args[0].to_text()))
+            Ok(Value::str(args[0].to_text()))
         }
         (_, _, Value::Tuple(args)) => Ok(Value::Exception(exception(module, name, args))),
         _ => Err(Error::Malformed("call")),

@@ -33,7 +33,7 @@ use crate::value::{Exception, Value};
 type Reply = Result<Value, Exception>;
 
 /// An exception as upstream's `raise Exception(text)`.
-fn failure<T>(text: impl Into<String>) -> Result<T, Exception> {
+fn failure<T>(text: impl Into<ecow::EcoString>) -> Result<T, Exception> {
     Err(Exception::builtin("Exception", text))
 }
 
@@ -129,7 +129,7 @@ impl Engine {
 fn commands(stream: &Value) -> Result<Vec<Value>, Exception> {
     match (stream.items(), stream.as_str()) {
         (Some(items), _) => Ok(items.to_vec()),
-        (None, Some(text)) => Ok(text.chars().map(String::from).map(Value::Str).collect()),
+        (None, Some(text)) => Ok(text.chars().map(String::from).map(Value::str).collect()),
         (None, None) => {
             let text = format!("'{}' object is not iterable", stream.type_name());
             Err(Exception::builtin("TypeError", text))

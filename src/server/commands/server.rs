@@ -165,5 +165,5 @@ pub(super) fn seconds(value: &Value) -> Result<Number, Exception> {
 }
 
 fn text_or_none(text: Option<String>) -> Value {
-    text.map_or(Value::None, Value::Str)
+    text.map_or(Value::None, Value::str)
 }
