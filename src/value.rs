@@ -254,10 +254,21 @@ pub fn float_repr(number: f64) -> String {
     format!("{number:?}")
 }
 
+/// The bytes that stand for themselves in a `repr`, whatever its quotes.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
+
 fn write_str_repr<W: fmt::Write>(out: &mut W, text: &str) -> fmt::Result {
     let has = |byte| memchr::memchr(byte, text.as_bytes()).is_some();
     let quote = if has(b'\'') && !has(b'"') { '"' } else { '\'' };
-    let is_plain = |&byte: &u8| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != quote as u8;
+    let is_plain = |&byte: &u8| PLAIN[usize::from(byte)] && byte != quote as u8;
     out.write_char(quote)?;
     // Nearly everything is plain: what lies between `start` and `at` is written in one piece.
     let (mut start, mut at) = (0, 0);

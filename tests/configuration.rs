@@ -37,7 +37,10 @@ fn read(folder: &Folder, vendor: Option<&Folder>, request: &Request) -> (Reading
 }
 
 fn dump(reading: &Reading) -> String {
-    ferroban::config::dump(reading.stream.as_ref().expect("a stream was built"))
+    let mut text = Vec::new();
+    let stream = reading.stream.as_ref().expect("a stream was built");
+    ferroban::config::dump(stream, &mut text).expect("memory takes everything");
+    String::from_utf8(text).expect("it was text")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the command-line programs print: results on stdout, log lines on stderr (COMPAT §1.1).
 
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use std::time::Instant;
 
 use crate::file_name;
@@ -15,6 +15,12 @@ pub fn print(text: &str) {
 pub fn write(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// What is written piece by piece, on stdout.
+pub fn write_pieces(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    let mut stdout = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let _ = write(&mut stdout).and_then(|()| stdout.flush());
 }
 
 /// Whether stdout takes UTF-8: it does unless the locale names another encoding.

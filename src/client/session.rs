@@ -222,7 +222,7 @@ fn print_dump(stream: Option<&Stream>, form: Dump) {
         (None, _) => {
             console::print("ERROR: The configuration stream failed because of the invalid syntax.");
         }
-        (Some(stream), Dump::Plain) => console::write(&config::dump(stream)),
-        (Some(stream), Dump::Pretty) => console::write(&config::dump_pretty(stream)),
+        (Some(stream), Dump::Plain) => console::write_pieces(|out| config::dump(stream, out)),
+        (Some(stream), Dump::Pretty) => console::write_pieces(|out| config::dump_pretty(stream, out)),
     }
 }

@@ -32,8 +32,8 @@ const SERVER_TAGS: [&str; 5] = ["matches", "ipmatches", "ipjailmatches", "timeou
 
 /// An action with the parameters of one jail.
 pub struct Action {
-    jail: String,
-    name: String,
+    jail: EcoString,
+    name: EcoString,
     definition: Definition,
 }
 
@@ -49,33 +49,32 @@ impl Action {
         let name = unique_name(file, jail, &mut parameters);
         let config = library.open(&join("action.d", &absolute(file)), reporter)?;
         let definition = config.map(|config| Definition::new(config, &OPTIONS, parameters));
-        Ok(definition.map(|definition| Action { jail: jail.to_owned(), name, definition }))
+        Ok(definition.map(|definition| Action { jail: jail.into(), name: name.into(), definition }))
     }
 
     pub fn read(&mut self, jail: &Rc<OptionMap>, reporter: &mut Reporter) -> Result<(), Error> {
         self.definition.read(jail, false, reporter)
     }
 
-    pub fn commands(&mut self, reporter: &mut Reporter) -> Result<Vec<Value>, Error> {
+    pub fn commands(mut self, reporter: &mut Reporter) -> Result<Vec<Value>, Error> {
         let options = self.definition.combined(&SERVER_TAGS, reporter)?;
         let defined = |name: &str| OPTIONS.iter().any(|spec| spec.name == name);
         let resolved = options.iter().filter(|(name, _)| defined(name));
         let parameters =
             self.definition.init.iter().filter(|(name, _)| !defined(name) && !name.starts_with("known/"));
-        let pair = |(name, value): (&EcoString, &Setting)| [Value::str(&**name), value.into()];
-        let mut pairs: Vec<[Value; 2]> = resolved.chain(parameters).map(pair).collect();
-        let (jail, name) = (self.jail.as_str(), self.name.as_str());
-        let mut commands = vec![Value::strings(["set", jail, "addaction", name])];
+        let pair = |(name, value): (&EcoString, &Setting)| vec![Value::Str(name.clone()), value.into()];
+        let mut pairs: Vec<Vec<Value>> = resolved.chain(parameters).map(pair).collect();
+        let head = |first: &'static str, second: &'static str| {
+            let (jail, name) = (Value::Str(self.jail.clone()), Value::Str(self.name.clone()));
+            [first.into(), jail, second.into(), name].into_iter()
+        };
+        let mut commands = vec![Value::List(head("set", "addaction").collect())];
         match pairs.len() {
             0 => {}
-            1 => {
-                let head = ["set", jail, "action", name].map(Value::from);
-                commands.push(Value::List(head.into_iter().chain(pairs.remove(0)).collect()));
-            }
+            1 => commands.push(Value::List(head("set", "action").chain(pairs.remove(0)).collect())),
             _ => {
-                let head = ["multi-set", jail, "action", name].map(Value::from);
-                let pairs = pairs.into_iter().map(|pair| Value::List(pair.into())).collect();
-                commands.push(Value::List(head.into_iter().chain([Value::List(pairs)]).collect()));
+                let pairs = Value::List(pairs.into_iter().map(Value::List).collect());
+                commands.push(Value::List(head("multi-set", "action").chain([pairs]).collect()));
             }
         }
         Ok(commands)

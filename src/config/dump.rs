@@ -4,26 +4,30 @@ use super::configurator::Stream;
 use super::options::OptionMap;
 use crate::text::{is_space, lines_with_ends};
 use crate::value::Value;
+use std::io::{self, Write};
 
-/// One Python list per line, as `fail2ban-client -d` prints it.
-pub fn dump(stream: &Stream) -> String {
-    let mut out = String::new();
-    for command in &stream.commands {
+/// Writes one Python list per line, as `fail2ban-client -d` prints it.
+pub fn dump(stream: &Stream, out: &mut dyn Write) -> io::Result<()> {
+    lines(stream, out, |line, command| {
         // Writing to a string cannot fail.
-        let _ = command.write_repr(&mut out);
-        out.push('\n');
-    }
-    out
+        let _ = command.write_repr(line);
+    })
 }
 
-/// The same through Python's `pprint` with width 1000 and indent 2 (`--dp`).
-pub fn dump_pretty(stream: &Stream) -> String {
-    let mut out = String::new();
+/// Writes the same through Python's `pprint` with width 1000 and indent 2 (`--dp`).
+pub fn dump_pretty(stream: &Stream, out: &mut dyn Write) -> io::Result<()> {
+    lines(stream, out, |line, command| pretty(line, command, 0, 0))
+}
+
+fn lines(stream: &Stream, out: &mut dyn Write, form: impl Fn(&mut String, &Value)) -> io::Result<()> {
+    let mut line = String::new();
     for command in &stream.commands {
-        pretty(&mut out, command, 0, 0);
-        out.push('\n');
+        line.clear();
+        form(&mut line, command);
+        line.push('\n');
+        out.write_all(line.as_bytes())?;
     }
-    out
+    Ok(())
 }
 
 const WIDTH: usize = 1000;

@@ -288,6 +288,9 @@ impl<'a> Scope<'a> {
     {
         let mut layer = Layer { names: Vec::new(), outer: Some(outer) };
         let mut rest = text;
+        if memchr::memchr(b'/', text.as_bytes()).is_none() {
+            return layer;
+        }
         while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"%(") {
             rest = &rest[at + 2..];
             let Some((name, section, option, len)) = foreign_reference(rest) else { continue };

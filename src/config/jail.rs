@@ -306,10 +306,11 @@ impl Jail {
             }
         }
         commands.append(&mut logs);
-        for step in &mut self.steps {
+        // Nobody needs them afterwards, and they are large.
+        for step in std::mem::take(&mut self.steps) {
             match step {
                 Step::Shell(action) => commands.extend(action.commands(reporter)?),
-                Step::Python(command) => commands.push(command.clone()),
+                Step::Python(command) => commands.push(command),
             }
         }
         commands.insert(0, Value::strings(["add", &self.name, &backend]));

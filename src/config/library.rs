@@ -89,7 +89,7 @@ impl Library {
     }
 
     fn read(&mut self, name: &str, reporter: &mut Reporter) -> Result<Option<Config>, Error> {
-        if !file_name::encode(&self.base).exists() {
+        if !self.folders.has_folder(&self.base) {
             return Err(Error::value(format!("Base configuration directory {} does not exist ", self.base)));
         }
         let name = absolute(name);

@@ -33,6 +33,7 @@ mod setting;
 pub mod split;
 mod strict;
 pub mod tags;
+mod tags_once;
 
 pub use configurator::{Configurator, Early, FilterPlace, Overrides, Reading, Request, Single, Stream};
 pub use dump::{dump, dump_pretty};
