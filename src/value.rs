@@ -254,26 +254,24 @@ pub fn float_repr(number: f64) -> String {
     format!("{number:?}")
 }
 
-/// The bytes that stand for themselves in a `repr`, whatever its quotes.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = b' ';
-    while byte <= b'~' {
-        plain[byte as usize] = byte != b'\\';
-        byte += 1;
-    }
-    plain
-};
+/// How many bytes at the start stand for themselves in a `repr` between these quotes.
+fn plain_len(bytes: &[u8], quote: u8) -> usize {
+    let is_plain = |byte: u8| (byte.wrapping_sub(b' ') < 95) & (byte != b'\\') & (byte != quote);
+    // Without a branch per byte: whole blocks are compared at once.
+    let is_all_plain = |block: &&[u8]| block.iter().fold(true, |plain, &byte| plain & is_plain(byte));
+    let blocks = bytes.chunks_exact(16).take_while(is_all_plain).count();
+    let rest = bytes[16 * blocks..].iter().take_while(|byte| is_plain(**byte)).count();
+    16 * blocks + rest
+}
 
 fn write_str_repr<W: fmt::Write>(out: &mut W, text: &str) -> fmt::Result {
     let has = |byte| memchr::memchr(byte, text.as_bytes()).is_some();
     let quote = if has(b'\'') && !has(b'"') { '"' } else { '\'' };
-    let is_plain = |&byte: &u8| PLAIN[usize::from(byte)] && byte != quote as u8;
     out.write_char(quote)?;
     // Nearly everything is plain: what lies between `start` and `at` is written in one piece.
     let (mut start, mut at) = (0, 0);
-    while let Some(plain) = text.as_bytes()[at..].iter().position(|byte| !is_plain(byte)) {
-        at += plain;
+    loop {
+        at += plain_len(&text.as_bytes()[at..], quote as u8);
         let Some(c) = text[at..].chars().next() else { break };
         let next = at + c.len_utf8();
         if c.is_ascii() || !is_printable(c) {

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Prefix of the names that keep an `[Init]` value from before the jail's override.
-const KNOWN: &str = "known/";
+pub const KNOWN: &str = "known/";
 
 /// An option of `[Init]`.
 #[derive(Debug)]
