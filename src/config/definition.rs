@@ -8,7 +8,8 @@ use super::message::{Error, Reporter};
 use super::options::{Given, Mode, OptionMap, Spec, convert_options, read_options};
 use super::raw::{Config, conditional};
 use super::setting::Setting;
-use super::tags::resolve;
+use super::tags::{Texts, resolve};
+use super::tags_once::{Odd, Resolved};
 use ecow::EcoString;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -144,8 +145,16 @@ impl Definition {
                 Ok(value)
             }
         };
-        let texts = options.iter().map(|(name, value)| (&**name, value.text())).collect();
-        for (index, text) in resolve::<Error>(texts, "", &ignore, &mut lookup)? {
+        let texts: Texts = options.iter().map(|(name, value)| (&**name, value.text())).collect();
+        let mut resolved = config.resolved.borrow_mut();
+        let changed = match resolved.resolve::<Error>(&texts, &ignore, &mut lookup) {
+            Ok(changed) => changed,
+            Err(Odd) => {
+                *resolved = Resolved::default();
+                resolve(texts, "", &ignore, &mut lookup)?
+            }
+        };
+        for (index, text) in changed {
             options[index] = Setting::Text(text);
         }
         convert_options(&mut options, self.specs, reporter);

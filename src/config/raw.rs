@@ -3,8 +3,9 @@
 use super::definition::Init;
 use super::ini::{DEFAULT, Entry, File, Section, Sections};
 use super::options::OptionMap;
+use super::tags_once::Resolved;
 use ecow::EcoString;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// Prefix of the hidden sections that keep the last overridden values of a section.
@@ -17,6 +18,8 @@ pub struct Config {
     pub sections: Sections,
     /// What [`Config::init`] has found: filters and actions do not change, and many jails use the same.
     pub init: OnceCell<Rc<[Init]>>,
+    /// What tags became in the jail before.
+    pub resolved: RefCell<Resolved>,
 }
 
 impl Config {

@@ -1,6 +1,5 @@
 //! `<tag>` substitution among the options of a filter or an action (COMPAT §2.4); the server uses it too.
 
-use super::tags_once;
 use crate::value::{Exception, Value};
 use ecow::EcoString;
 use std::ops::Range;
@@ -56,11 +55,6 @@ pub fn resolve<E: From<Exception>>(
     ignore: &[&str],
     lookup: &mut Lookup<E>,
 ) -> Result<Vec<(usize, EcoString)>, E> {
-    if conditional.is_empty() {
-        if let Ok(changed) = tags_once::resolve(&texts, ignore, lookup) {
-            return Ok(changed);
-        }
-    }
     let has_tags = |text: &Option<EcoString>| text.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
     let open = texts.iter().enumerate().filter(|(_, (name, text))| has_tags(text) && !ignore.contains(name));
     // The options that may change, and how often each tag was replaced in them.
