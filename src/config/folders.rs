@@ -1,7 +1,7 @@
 //! What is in the folders of a configuration. Most files that it may have (`.local`, drop-ins) do not exist: one look
 //! at the folder tells that of all.
 
-use super::paths::split;
+use super::paths::{join, split};
 use crate::file_name::{decode, encode};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -56,9 +56,11 @@ impl Folders {
 
 /// The names in a folder; `None` if it cannot be listed.
 fn names_in(folder: &str) -> Option<Names> {
+    // Who may only list a folder sees names that are not there for him.
+    let is_open = encode(&join(folder, ".")).exists();
     let name = |entry: io::Result<DirEntry>| {
         let entry = entry.ok()?;
-        let there = entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_dir());
+        let there = is_open && entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_dir());
         Some((decode(&entry.file_name()), there))
     };
     match std::fs::read_dir(encode(folder)) {

@@ -93,6 +93,9 @@ impl Library {
             return Err(Error::value(format!("Base configuration directory {} does not exist ", self.base)));
         }
         let name = absolute(name);
+        if name.contains('\0') {
+            return Err(Error::value("embedded null byte"));
+        }
         reporter.report(level::DEBUG, READER, || format!("Reading configs for {name} under {} ", self.base));
         let files = self.candidates(&join(&self.base, &name));
         if files.is_empty() {
