@@ -151,16 +151,18 @@ impl Address {
     pub fn push_to(&self, out: &mut String) {
         match self {
             Address::V4 { bits, prefix: 32 } => {
-                let mut text = [0; 15];
+                // each number with a dot before it
+                let mut text = [b'.'; 16];
                 let mut end = 0;
-                for (i, byte) in bits.to_be_bytes().into_iter().enumerate() {
-                    if i > 0 {
+                for byte in bits.to_be_bytes() {
+                    let (digits, length) = OCTETS[usize::from(byte)];
+                    text[end + 1..end + 4].copy_from_slice(&digits);
+                    end += 1 + usize::from(length);
+                    if end < text.len() {
                         text[end] = b'.';
-                        end += 1;
                     }
-                    end = put_byte(&mut text, end, byte);
                 }
-                out.push_str(std::str::from_utf8(&text[..end]).unwrap_or_default());
+                out.push_str(std::str::from_utf8(&text[1..end]).unwrap_or_default());
             }
             Address::Name(text) | Address::Raw(text) => out.push_str(text),
             other => out.push_str(&other.to_string()),
@@ -214,15 +216,23 @@ fn number(digit: u8) -> u32 {
     u32::from(digit - b'0')
 }
 
-/// Writes a number from `at` on; where it ends.
-fn put_byte(text: &mut [u8; 15], mut at: usize, byte: u8) -> usize {
-    for (least, digit) in [(100, byte / 100), (10, byte / 10 % 10), (0, byte % 10)] {
-        if byte >= least {
-            text[at] = b'0' + digit;
-            at += 1;
-        }
+/// The numbers that a byte can be, as text, and how long they are.
+static OCTETS: [([u8; 3], u8); 256] = octets();
+
+const fn octets() -> [([u8; 3], u8); 256] {
+    let mut octets = [([0; 3], 0); 256];
+    let mut number = 0;
+    while number < 256 {
+        let [a, b, c] =
+            [b'0' + (number / 100) as u8, b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+        octets[number] = match number {
+            0..=9 => ([c, 0, 0], 1),
+            10..=99 => ([b, c, 0], 2),
+            _ => ([a, b, c], 3),
+        };
+        number += 1;
     }
-    at
+    octets
 }
 
 /// Prefix length of a mask text: a number, or a netmask in address form. `None`: not a mask at all.

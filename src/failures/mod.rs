@@ -261,6 +261,9 @@ fn each_line(found: Found, mut take: impl FnMut(&str, Option<(u32, u32)>)) -> u3
     }
 }
 
+/// Lines of a ticket for which room is made before they come, at most.
+const MOST_RESERVED: usize = 4;
+
 /// Adds lines to a ticket's and drops the oldest beyond `limit`.
 #[inline]
 fn keep_newest(models: &mut Models, ticket: &mut Count, found: Found, limit: usize) {
@@ -270,6 +273,10 @@ fn keep_newest(models: &mut Models, ticket: &mut Count, found: Found, limit: usi
         ticket.kept.truncate(start);
         (ticket.lines, ticket.dated) = (0, 0);
         return;
+    }
+    if ticket.lines == ticket.dated {
+        // it goes on failing: room for all the lines at once
+        ticket.kept.reserve_exact(limit.min(MOST_RESERVED) * ticket.kept.len());
     }
     ticket.lines += each_line(found, |text, _| models.push(&mut ticket.kept, text, None, false));
     let surplus = (ticket.lines as usize).saturating_sub(limit);
