@@ -93,9 +93,7 @@ impl Library {
             return Err(Error::value(format!("Base configuration directory {} does not exist ", self.base)));
         }
         let name = absolute(name);
-        if name.contains('\0') {
-            return Err(Error::value("embedded null byte"));
-        }
+        without_null(&name)?;
         reporter.report(level::DEBUG, READER, || format!("Reading configs for {name} under {} ", self.base));
         let files = self.candidates(&join(&self.base, &name));
         if files.is_empty() {
@@ -207,6 +205,7 @@ impl Library {
         seen: &[String],
         reporter: &mut Reporter,
     ) -> Result<Vec<String>, Error> {
+        without_null(name)?;
         let file = match self.file(name, reporter) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Vec::new()),
@@ -265,6 +264,11 @@ fn fatal(failure: Failure) -> Error {
         Failure::Syntax(error) => error.into(),
         Failure::Decode(message) => Error::value(message),
     }
+}
+
+/// Python's error for the name of a file that no file can have.
+fn without_null(name: &str) -> Result<(), Error> {
+    if name.contains('\0') { Err(Error::value("embedded null byte")) } else { Ok(()) }
 }
 
 /// Adds behind every file its `.local`, unless that is in the list anyway.
