@@ -407,13 +407,13 @@ fn room_for(hit: Hit) -> usize {
 /// Adds all groups but one.
 fn collect_groups(hit: Hit, data: &mut Data, without: Option<Role>) {
     for (name, text) in texts_of(hit) {
-        if !without.is_some_and(|role| *name == Name::Role(role)) {
+        if without.is_none_or(|role| *name != Name::Role(role)) {
             data.push(name.clone(), text.map_or(Item::None, |text| Item::Text(text.into())));
         }
     }
     if hit.regex.collects() {
         for (key, value) in hit.regex.data(hit.text, hit.captures) {
-            if !without.is_some_and(|role| key == role.name()) {
+            if without.is_none_or(|role| key != role.name()) {
                 data.set(key, item(value));
             }
         }

@@ -166,7 +166,7 @@ fn a_file_begun_anew_with_lines_of_the_same_lengths_is_read_from_its_start() {
     let mut run = Run::new();
     run.add(A, &path, false);
     assert_eq!(run.lines().len(), 3);
-    append(&path, &lines(3..5));
+    append(&path, lines(3..5));
     assert_eq!(run.lines().len(), 2);
     // Between two looks it was truncated, and is longer again than before.
     let writer = OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
