@@ -71,12 +71,12 @@ impl Namespace {
 
     /// The kernel's IPv4 and IPv6 rules as `iptables -S` and `ip6tables -S` list them.
     pub fn iptables(&self) -> String {
-        self.shell("iptables -S; ip6tables -S")
+        self.shell("iptables -w -S; ip6tables -w -S")
     }
 
     /// The same of the old interface (`iptables-legacy`).
     pub fn iptables_legacy(&self) -> String {
-        self.shell("iptables-legacy -S; ip6tables-legacy -S")
+        self.shell("iptables-legacy -w -S; ip6tables-legacy -w -S")
     }
 
     /// `nft list ruleset`, without countdowns and counters.
