@@ -4,6 +4,8 @@
 //! files ─ ini ─► raw ─ interpolate ─► jail, filter, action ─ tags ─► stream ─ dump
 //! ```
 //!
+//! `tags` replaces tags as upstream does; `tags_once` does it quicker where nothing is recursive, and for all jails at once.
+//!
 //! Everything here follows upstream's reader to the letter, messages included (COMPAT §2): the same
 //! directory must give the same stream.
 
