@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::system::text::ascii;
+
 /// The identifier of a ticket.
 ///
 /// Two equal texts of different kinds are different identifiers, as upstream: `Name("x")` (could be
@@ -151,18 +153,14 @@ impl Address {
     pub fn push_to(&self, out: &mut String) {
         match self {
             Address::V4 { bits, prefix: 32 } => {
-                // each number with a dot before it
-                let mut text = [b'.'; 16];
+                let mut text = [0; 16];
                 let mut end = 0;
                 for byte in bits.to_be_bytes() {
-                    let (digits, length) = OCTETS[usize::from(byte)];
-                    text[end + 1..end + 4].copy_from_slice(&digits);
-                    end += 1 + usize::from(length);
-                    if end < text.len() {
-                        text[end] = b'.';
-                    }
+                    let octet = &OCTETS[usize::from(byte)];
+                    text[end..end + 4].copy_from_slice(&octet.text);
+                    end += usize::from(octet.length);
                 }
-                out.push_str(std::str::from_utf8(&text[1..end]).unwrap_or_default());
+                out.push_str(ascii(&text[..end - 1]).unwrap_or_default());
             }
             Address::Name(text) | Address::Raw(text) => out.push_str(text),
             other => out.push_str(&other.to_string()),
@@ -216,19 +214,24 @@ fn number(digit: u8) -> u32 {
     u32::from(digit - b'0')
 }
 
-/// The numbers that a byte can be, as text, and how long they are.
-static OCTETS: [([u8; 3], u8); 256] = octets();
+/// A number that a byte can be, as text with a dot behind it; `length` counts the dot.
+struct Octet {
+    text: [u8; 4],
+    length: u8,
+}
 
-const fn octets() -> [([u8; 3], u8); 256] {
-    let mut octets = [([0; 3], 0); 256];
+static OCTETS: [Octet; 256] = octets();
+
+const fn octets() -> [Octet; 256] {
+    let mut octets = [const { Octet { text: [0; 4], length: 0 } }; 256];
     let mut number = 0;
     while number < 256 {
         let [a, b, c] =
             [b'0' + (number / 100) as u8, b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
         octets[number] = match number {
-            0..=9 => ([c, 0, 0], 1),
-            10..=99 => ([b, c, 0], 2),
-            _ => ([a, b, c], 3),
+            0..=9 => Octet { text: [c, b'.', 0, 0], length: 2 },
+            10..=99 => Octet { text: [b, c, b'.', 0], length: 3 },
+            _ => Octet { text: [a, b, c, b'.'], length: 4 },
         };
         number += 1;
     }

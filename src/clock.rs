@@ -1,6 +1,5 @@
 //! The wall clock, and times as people read them.
 
-use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Unix seconds now, with fractions.
@@ -14,31 +13,15 @@ pub fn now_parts() -> (i64, u32) {
     (since.as_secs() as i64, since.subsec_millis())
 }
 
+/// The second of an instant. (`floor` is a call into the C library, which costs more than the rest.)
+pub fn whole_seconds(unix: f64) -> i64 {
+    let truncated = unix as i64;
+    truncated.saturating_sub(i64::from((truncated as f64) > unix))
+}
+
 /// `YYYY-MM-DD HH:MM:SS` in local time. The far future is the last second of the year 9999, as
 /// upstream shows permanent bans.
 pub fn local_text(unix: f64) -> String {
-    let mut text = String::new();
-    push_local_text(&mut text, unix);
-    text
-}
-
-/// Appends what [`local_text`] returns. Log lines name the same second again and again, so the last one is
-/// kept.
-pub fn push_local_text(out: &mut String, unix: f64) {
-    thread_local! {
-        static LAST: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
-    }
-    let second = unix.floor() as i64;
-    LAST.with_borrow_mut(|(last, text)| {
-        if *last != second {
-            *text = text_of(unix);
-            *last = second;
-        }
-        out.push_str(text);
-    });
-}
-
-fn text_of(unix: f64) -> String {
     if unix >= 253_402_214_400.0 {
         return "9999-12-31 23:59:59".to_owned();
     }

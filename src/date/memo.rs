@@ -6,6 +6,7 @@ use super::detector::Found;
 use super::place::Text;
 use super::template::{Reading, Stamp, TimeError};
 use super::zone::LocalZone;
+use crate::clock::whole_seconds;
 
 /// The date of the last line, and the bytes it depends on. It is valid only if the last winner won at the place of
 /// the line before, so that a line with the same bytes there has the same winner and moves nothing.
@@ -137,7 +138,7 @@ impl Memo {
     /// on the times converted before, and is always computed.
     #[inline]
     pub(super) fn refresh(&mut self, now: f64, local: &mut LocalZone, default_zone: Option<i32>) {
-        if self.computed != Some(now.floor() as i64) {
+        if self.computed != Some(whole_seconds(now)) {
             self.compute(now, local, default_zone);
         }
     }
@@ -150,6 +151,6 @@ impl Memo {
             Ok(Stamp::Float(unix)) => local.is_settled(unix as i64),
             Ok(Stamp::Int(_)) | Err(_) => true,
         };
-        self.computed = settled.then_some(now.floor() as i64);
+        self.computed = settled.then_some(whole_seconds(now));
     }
 }

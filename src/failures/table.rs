@@ -7,6 +7,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 
 use crate::address::Address;
+use crate::clock::whole_seconds;
 
 /// No slot, in links between slots.
 const NONE: u32 = u32::MAX;
@@ -51,11 +52,6 @@ impl<T> Default for Table<T> {
             last: Cell::new(NONE),
         }
     }
-}
-
-/// The second that a time is filed under.
-fn second_of(time: f64) -> i64 {
-    time.floor() as i64
 }
 
 impl<T> Table<T> {
@@ -103,7 +99,7 @@ impl<T> Table<T> {
         let hash_of =
             |slot: &u32| slots[*slot as usize].content.as_ref().map_or(0, |(id, _)| hasher.hash_one(id));
         self.index.insert_unique(hash, slot, hash_of);
-        self.file(slot, second_of(time));
+        self.file(slot, whole_seconds(time));
     }
 
     /// Removes a slot.
@@ -129,7 +125,7 @@ impl<T> Table<T> {
     /// Files a slot under another second.
     pub fn refile(&mut self, slot: u32, time: f64) {
         self.unfile(slot);
-        self.file(slot, second_of(time));
+        self.file(slot, whole_seconds(time));
     }
 
     fn file(&mut self, slot: u32, second: i64) {

@@ -7,6 +7,7 @@ mod single_byte;
 
 use std::borrow::Cow;
 
+use crate::system::text::ascii;
 use crate::value::Value;
 use single_byte::SingleByte;
 
@@ -60,8 +61,8 @@ impl Encoding {
     /// Many lines as text at once, if they are valid and need no conversion.
     pub fn text(self, block: &[u8]) -> Option<&str> {
         match self {
-            Encoding::Utf8 => std::str::from_utf8(block).ok(),
-            Encoding::Ascii if block.is_ascii() => std::str::from_utf8(block).ok(),
+            Encoding::Utf8 => ascii(block).or_else(|| std::str::from_utf8(block).ok()),
+            Encoding::Ascii => ascii(block),
             _ => None,
         }
     }

@@ -125,7 +125,9 @@ impl Jail {
                 Note::Ignored(_) => {}
             }
         }
-        for failure in found.drain(..) {
+        // from the first on
+        found.reverse();
+        while let Some(failure) = found.pop() {
             let time = failure.time.map_or(now, Stamp::seconds).min(now);
             let (id, data, matches) = (failure.id, failure.data, failure.matches);
             let pending = Pending { id, time, data, matches, line, origin: Origin::Line, command: None };

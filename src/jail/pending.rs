@@ -69,8 +69,9 @@ impl Jail {
         if !self.waiting.is_empty() {
             self.queue(pending, out);
         } else if let Id::Known(_) = pending.id {
-            let rest = self.handle_known(pending, now, known, out);
-            self.waiting.extend(rest.map(Pending::into_owned));
+            if let Some(rest) = self.handle_known(pending, now, known, out) {
+                self.waiting.push_back(rest.into_owned());
+            }
         } else {
             let rest = self.handle(pending, now, known, out);
             self.waiting.extend(rest.into_iter().map(Pending::into_owned));

@@ -3,7 +3,7 @@
 //!
 //! - `daemon` – becoming one, and ending: process, pid file, signals
 //! - `engine` – the loop: wait, read, decide, act
-//! - `feed` – from the sources to the jails
+//! - `feed` – from the sources to the jails; `found` – the log line of a failure
 //! - `effects` – from the jails to actions, database and timers
 //! - `clients` – connections and their commands
 //! - `running` – a jail with its actions, and how bans look to actions and database
@@ -20,6 +20,7 @@ mod daemon;
 mod effects;
 mod engine;
 mod feed;
+mod found;
 mod host;
 mod message;
 pub mod resolver;

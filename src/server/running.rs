@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::found::FoundText;
 use super::logging;
 use crate::action::{BanInfo, JailActions, JailState};
 use crate::address::Address;
 use crate::bans::Ban;
-use crate::clock::push_local_text;
 use crate::config::duration::Number;
 use crate::failures::Ticket;
 use crate::filter::decode::{self, Encoding};
@@ -231,27 +231,18 @@ pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>) {
         return;
     }
     let mut log = logging::batch();
+    let mut found = FoundText::default();
     effects.retain(|effect| match effect {
         Effect::Log { level, logger, text } => {
             log.write(*level, logger, text);
             false
         }
         Effect::Found { word, id, time } => {
-            log.write_with(level::INFO, "fail2ban.filter", |text| found_text(text, jail, word, id, *time));
+            log.write_with(level::INFO, "fail2ban.filter", |text| found.push(text, jail, word, id, *time));
             false
         }
         _ => true,
     });
-}
-
-/// `[JAIL] Found ID - TIME`, put together without detours.
-fn found_text(text: &mut String, jail: &str, word: &str, id: &Address, time: f64) {
-    for piece in ["[", jail, "] ", word, " "] {
-        text.push_str(piece);
-    }
-    id.push_to(text);
-    text.push_str(" - ");
-    push_local_text(text, time);
 }
 
 /// A ban as the database keeps it (COMPAT §10).

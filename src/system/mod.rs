@@ -6,6 +6,7 @@
 //! - [`memory`]: memory that is no longer needed
 //! - [`names`]: host names and this machine's addresses
 //! - [`process`]: child processes in their own session
+//! - [`text`]: bytes that are text for certain
 
 pub mod detach;
 pub mod inherit;
@@ -13,3 +14,4 @@ pub mod journal;
 pub mod memory;
 pub mod names;
 pub mod process;
+pub mod text;
