@@ -146,7 +146,7 @@ impl Filter {
         }
         let raw = (split.before.is_empty() && line.len() == text.len() + 1 && line.ends_with('\n'))
             .then(|| &line[line.len() - split.after.len() - 1..]);
-        if let Some(time) = self.plausible(text, time, now, notes) {
+        if let Some(time) = self.plausible(text, time, now, notes).filter(|_| !self.is_stopped(&split)) {
             let buffered = Vec::new();
             let whole =
                 (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
@@ -180,7 +180,7 @@ impl Filter {
         self.dating.time = time;
         let split = Split { before: line.before, date: line.date, after: line.after };
         let text = [line.before, line.date, line.after].concat();
-        if let Some(time) = self.plausible(&text, time, now, notes) {
+        if let Some(time) = self.plausible(&text, time, now, notes).filter(|_| !self.is_stopped(&split)) {
             let wants_groups = &|_: &Address| true;
             let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
             self.find(Line {
@@ -211,10 +211,12 @@ impl Filter {
         };
         let mut warn = |text: String| notes.push(Note::Log { level: level::WARNING, jail: true, text });
         if self.in_operation {
-            let delta = (date - now).trunc();
-            if delta.abs() <= 60.0 {
+            let delta = date - now;
+            // whole seconds count
+            if delta.abs() < 61.0 {
                 return Some(time);
             }
+            let delta = delta.trunc();
             if self.dating.warned_odd.is_due(now) {
                 let side = if delta < 0.0 { "before" } else { "after" };
                 let cause = if (-3300.0..0.0).contains(&delta) { "latency" } else { "timezone" };

@@ -1,7 +1,7 @@
 //! A line becomes failures: date, prefregex, failregex, ignoreregex, sessions (COMPAT §4.6, §5).
 //!
 //! - `dating` – which time the line has, and what if it has none or an odd one
-//! - `rules` – the regexes, and which of them can match at all
+//! - `rules` – the regexes, and which of them can match at all; `gate` – whether it pays to ask that first
 //! - `find` – which regex matches, and what that says
 //! - `identify` – who failed
 //! - `session` – several lines of one connection (`<F-MLFID>`)
@@ -17,6 +17,7 @@ pub mod data;
 mod dating;
 pub mod decode;
 mod find;
+mod gate;
 mod identify;
 pub mod ignore;
 mod multiline;
@@ -143,6 +144,7 @@ pub struct Filter {
     dating: dating::Memory,
     announced_dates: bool,
     memory: find::Memory,
+    gate: gate::GateUse,
     work: Work,
 }
 
@@ -166,6 +168,7 @@ impl Filter {
             dating: dating::Memory::default(),
             announced_dates: false,
             memory: find::Memory::default(),
+            gate: gate::GateUse::default(),
             work: Work::default(),
         }
     }

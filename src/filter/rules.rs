@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::UseDns;
-use crate::pattern::{FailRegex, FailRegexError, Origin, PatternSet};
+use crate::pattern::{FailRegex, FailRegexError, Gate, Origin, PatternSet, Regex};
 
 /// The regexes of one jail and what their reading depends on.
 pub(super) struct Rules {
@@ -12,6 +12,8 @@ pub(super) struct Rules {
     pub ignoreregex: Vec<FailRegex>,
     /// Which failregexes can match at all; built when it is needed first.
     prefilter: OnceCell<PatternSet>,
+    /// Whether any can match; built likewise.
+    gate: OnceCell<Option<Gate>>,
     pub use_dns: UseDns,
     /// Number of lines a failregex may span, at least 1.
     pub max_lines: usize,
@@ -24,12 +26,14 @@ impl Rules {
             failregex: Vec::new(),
             ignoreregex: Vec::new(),
             prefilter: OnceCell::new(),
+            gate: OnceCell::new(),
             use_dns: UseDns::default(),
             max_lines: 1,
         }
     }
 
     pub fn set_prefregex(&mut self, text: &str, origin: Origin) -> Result<(), FailRegexError> {
+        self.changed();
         self.prefregex = match text {
             "" => None,
             text => Some(FailRegex::new(text, self.use_dns.in_pattern(), false, origin)?),
@@ -42,7 +46,7 @@ impl Rules {
         let use_dns = self.use_dns.in_pattern();
         let regex = FailRegex::new_fail(text, use_dns, multiline, self.prefregex.as_ref(), origin)?;
         self.failregex.push(regex);
-        self.prefilter.take();
+        self.changed();
         Ok(())
     }
 
@@ -52,7 +56,7 @@ impl Rules {
     }
 
     pub fn remove_failregex(&mut self, index: i64) -> bool {
-        self.prefilter.take();
+        self.changed();
         remove_at(&mut self.failregex, index)
     }
 
@@ -63,7 +67,7 @@ impl Rules {
     pub fn clear(&mut self) {
         self.failregex.clear();
         self.ignoreregex.clear();
-        self.prefilter.take();
+        self.changed();
     }
 
     /// Puts the indexes of the failregexes that may match into `candidates`, in order.
@@ -75,11 +79,25 @@ impl Rules {
             candidates.extend(0..self.failregex.len());
             return;
         }
-        let build = || {
-            let regexes: Vec<_> = self.failregex.iter().map(|regex| regex.regex().clone()).collect();
-            PatternSet::new(&regexes)
-        };
+        let build = || PatternSet::new(&self.searched());
         self.prefilter.get_or_init(build).candidates(text.as_bytes(), candidates);
+    }
+
+    /// What to look for in a line before anything else.
+    pub fn gate(&self) -> Option<&Gate> {
+        let build = || Gate::new(self.prefregex.as_ref().map(FailRegex::regex), &self.searched());
+        self.gate.get_or_init(build).as_ref()
+    }
+
+    /// The failregexes in the form that is searched.
+    fn searched(&self) -> Vec<Regex> {
+        self.failregex.iter().map(|regex| regex.regex().clone()).collect()
+    }
+
+    /// What was learned from the regexes is to be learned anew.
+    fn changed(&mut self) {
+        self.prefilter.take();
+        self.gate.take();
     }
 
     /// Whether ignoreregexes are to be searched before failregexes: where they are far fewer.

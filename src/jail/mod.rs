@@ -75,15 +75,11 @@ impl Jail {
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) -> Result<(), Exception> {
-        let mut found = std::mem::take(&mut self.found);
-        let mut notes = std::mem::take(&mut self.notes);
-        let asks = self.ignore.has_command() || self.ignore.cache.is_some();
-        let failures = &self.failures;
+        let Jail { filter, failures, ignore, found, notes, .. } = self;
+        let asks = ignore.has_command() || ignore.cache.is_some();
         let wants_groups = |id: &Address| asks || !failures.has(id);
-        let result = self.filter.process_line_for(line, now, &wants_groups, &mut found, &mut notes);
-        self.take_results(line, &mut found, &mut notes, now, known, out);
-        self.found = found;
-        self.notes = notes;
+        let result = filter.process_line_for(line, now, &wants_groups, found, notes);
+        self.take_results(line, now, known, out);
         result
     }
 
@@ -95,25 +91,32 @@ impl Jail {
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) {
-        let mut found = std::mem::take(&mut self.found);
-        let mut notes = std::mem::take(&mut self.notes);
-        self.filter.process_dated(entry, now, &mut found, &mut notes);
-        self.take_results("", &mut found, &mut notes, now, known, out);
-        self.found = found;
-        self.notes = notes;
+        self.filter.process_dated(entry, now, &mut self.found, &mut self.notes);
+        self.take_results("", now, known, out);
     }
 
+    /// What the search of a line has come to.
     #[inline]
-    fn take_results(
-        &mut self,
-        line: &str,
-        found: &mut Vec<Failure>,
-        notes: &mut Vec<Note>,
-        now: f64,
-        known: &mut dyn Known,
-        out: &mut Vec<Effect>,
-    ) {
-        for note in notes.drain(..) {
+    fn take_results(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
+        if !self.notes.is_empty() {
+            self.take_notes(out);
+        }
+        if self.found.is_empty() {
+            return;
+        }
+        // from the first on
+        self.found.reverse();
+        while let Some(failure) = self.found.pop() {
+            let time = failure.time.map_or(now, Stamp::seconds).min(now);
+            let (id, data, matches) = (failure.id, failure.data, failure.matches);
+            let pending = Pending { id, time, data, matches, line, origin: Origin::Line, command: None };
+            self.receive(pending, now, known, out);
+        }
+    }
+
+    #[cold]
+    fn take_notes(&mut self, out: &mut Vec<Effect>) {
+        for note in std::mem::take(&mut self.notes) {
             match note {
                 Note::Log { level, jail: true, text } => self.log(out, level, "fail2ban.filter", text),
                 Note::Log { level, jail: false, text } => {
@@ -124,14 +127,6 @@ impl Jail {
                 }
                 Note::Ignored(_) => {}
             }
-        }
-        // from the first on
-        found.reverse();
-        while let Some(failure) = found.pop() {
-            let time = failure.time.map_or(now, Stamp::seconds).min(now);
-            let (id, data, matches) = (failure.id, failure.data, failure.matches);
-            let pending = Pending { id, time, data, matches, line, origin: Origin::Line, command: None };
-            self.receive(pending, now, known, out);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`Regex`], [`Captures`], [`Flags`]: one compiled expression, searched on valid UTF-8 bytes.
 //! - [`FailRegex`]: a `failregex`, `ignoreregex` or `prefregex`: tags expanded, identifiers known.
-//! - [`PatternSet`]: which of a jail's expressions can match a line at all.
+//! - [`Gate`]: whether any of a jail's expressions can match a line; [`PatternSet`]: which of them.
 
 mod ast;
 mod charset;
@@ -11,6 +11,7 @@ mod compile;
 mod failregex;
 mod first;
 mod follow;
+mod gate;
 mod linear;
 mod link;
 mod literal;
@@ -28,6 +29,7 @@ mod unicode_tables;
 mod vm;
 
 pub use failregex::{Data, FailRegex, FailRegexError, GroupValue, Origin, UseDns};
+pub use gate::Gate;
 pub use name::{Name, Role};
 pub use prefilter::PatternSet;
 pub use regex::{Captures, Engine, Error, Flags, Info, Regex, StepLimit};
