@@ -98,7 +98,7 @@ impl<'o> Tester<'o> {
             check_find_time: false,
             ignore_pending: options.out.is_some(),
             raw_host: options.raw,
-            keep_prefix: true,
+            keep_prefix: options.out.is_none(),
         };
         let mut tester = Tester {
             profile: options.profile.then(Profile::default),
