@@ -11,6 +11,8 @@ pub struct Workload {
     pub lines: fn(usize) -> String,
     /// What makes the jail find its failures.
     settings: fn() -> String,
+    /// Stock jails that read the same log and find nothing in it.
+    beside: &'static [&'static str],
 }
 
 impl Workload {
@@ -20,16 +22,35 @@ impl Workload {
         log: "kern.log",
         lines: logs::kernel,
         settings: || format!("filter =\nfailregex = {}", flood::TODAYS_REGEX),
+        beside: &[],
+    };
+    /// The same, in a log that ten other jails read as well.
+    pub const SHARED: Workload = Workload {
+        beside: &[
+            "dropbear",
+            "vsftpd",
+            "proftpd",
+            "pure-ftpd",
+            "wuftpd",
+            "dovecot",
+            "postfix",
+            "sieve",
+            "solid-pop3d",
+            "named-refused",
+        ],
+        ..Workload::FLOOD
     };
     /// A mixed auth.log, and the stock sshd filter.
     pub const SSHD: Workload =
-        Workload { jail: "sshd", log: "auth.log", lines: logs::auth, settings: String::new };
+        Workload { jail: "sshd", log: "auth.log", lines: logs::auth, settings: String::new, beside: &[] };
 
-    /// The genuine configuration with this jail, which bans nobody, and its log, still empty.
+    /// The genuine configuration with these jails, which ban nobody, and their log, still empty.
     pub fn sandbox(&self) -> Sandbox {
         let sandbox = Sandbox::genuine(Version::BASELINE);
         let log = sandbox.file(self.log, "");
-        sandbox.config("jail.local", &jail(self.jail, &log, &((self.settings)() + "\naction =\n")));
+        let own = jail(self.jail, &log, &((self.settings)() + "\naction =\n"));
+        let others = self.beside.iter().map(|name| jail(name, &log, "action =\n"));
+        sandbox.config("jail.local", &std::iter::once(own).chain(others).collect::<String>());
         sandbox
     }
 }
