@@ -50,6 +50,9 @@ pub fn decode(name: &OsStr) -> String {
 
 /// Python's `os.fsencode`.
 pub fn encode(text: &str) -> PathBuf {
+    if text.is_ascii() {
+        return PathBuf::from(text);
+    }
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
         match byte_of(c) {

@@ -1,5 +1,7 @@
 //! White space and lines as Python's `str` understands them.
 
+use ecow::EcoString;
+
 /// White space of `str.strip` and `\s`: Unicode's, and the four ASCII separators.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
@@ -13,6 +15,13 @@ pub fn strip(text: &str) -> &str {
 /// `str.rstrip`.
 pub fn strip_end(text: &str) -> &str {
     text.trim_end_matches(is_space)
+}
+
+/// The text to be shared. `EcoString::from` copies byte by byte, and takes more room than that needs.
+pub fn shared(text: &str) -> EcoString {
+    let mut shared = EcoString::with_capacity(text.len());
+    shared.push_str(text);
+    shared
 }
 
 /// Whether a line may end with this character; CR and LF together are one end.

@@ -4,6 +4,7 @@
 //! `Display` writes exactly that.
 
 use crate::file_name;
+use crate::text::shared;
 use ecow::EcoString;
 use std::{fmt, io};
 
@@ -22,7 +23,8 @@ pub enum Value {
     Tuple(Vec<Value>),
     Set(Vec<Value>),
     Dict(Vec<(Value, Value)>),
-    Exception(Exception),
+    /// Boxed: exceptions are rare, and a command stream consists of thousands of values.
+    Exception(Box<Exception>),
 }
 
 /// A Python exception as a reply carries it: class and arguments (COMPAT §9).
@@ -155,19 +157,25 @@ impl Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Str(text.into())
+        Value::Str(shared(text))
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Str(text.into())
+        Value::Str(shared(&text))
     }
 }
 
 impl From<EcoString> for Value {
     fn from(text: EcoString) -> Self {
         Value::Str(text)
+    }
+}
+
+impl From<Exception> for Value {
+    fn from(exception: Exception) -> Self {
+        Value::Exception(Box::new(exception))
     }
 }
 
@@ -254,14 +262,21 @@ pub fn float_repr(number: f64) -> String {
     format!("{number:?}")
 }
 
+/// The bytes that stand for themselves in a `repr` unless they are its quotes.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
+
 /// How many bytes at the start stand for themselves in a `repr` between these quotes.
 fn plain_len(bytes: &[u8], quote: u8) -> usize {
-    let is_plain = |byte: u8| (byte.wrapping_sub(b' ') < 95) & (byte != b'\\') & (byte != quote);
-    // Without a branch per byte: whole blocks are compared at once.
-    let is_all_plain = |block: &&[u8]| block.iter().fold(true, |plain, &byte| plain & is_plain(byte));
-    let blocks = bytes.chunks_exact(16).take_while(is_all_plain).count();
-    let rest = bytes[16 * blocks..].iter().take_while(|byte| is_plain(**byte)).count();
-    16 * blocks + rest
+    let is_special = |&byte: &u8| !PLAIN[usize::from(byte)] || byte == quote;
+    bytes.iter().position(is_special).unwrap_or(bytes.len())
 }
 
 fn write_str_repr<W: fmt::Write>(out: &mut W, text: &str) -> fmt::Result {
@@ -365,8 +380,8 @@ mod tests {
             (Value::Tuple(vec![Value::Int(1)]), "(1,)"),
             (Value::Dict(vec![(Value::str("a"), Value::None)]), "{'a': None}"),
             (Value::Bytes(b"a'\xff".to_vec()), "b\"a'\\xff\""),
-            (Value::Exception(Exception::builtin("ValueError", "x")), "ValueError('x')"),
-            (Value::Exception(missing_file()), "FileNotFoundError(2, 'No such file')"),
+            (Exception::builtin("ValueError", "x").into(), "ValueError('x')"),
+            (missing_file().into(), "FileNotFoundError(2, 'No such file')"),
         ];
         for (value, text) in cases {
             assert_eq!(&value.to_string(), text);

@@ -278,7 +278,7 @@ impl CommandAction {
             match self.operate_family(after, family, place) {
                 Ok(true) => {}
                 Ok(false) => failed = failed.or(Some(Value::str("Script error"))),
-                Err(error) if error.class == "ValueError" => failed = Some(Value::Exception(error)),
+                Err(error) if error.class == "ValueError" => failed = Some(error.into()),
                 Err(error) => return Err(error),
             }
         }

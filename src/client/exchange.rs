@@ -152,7 +152,7 @@ fn reply_of(reply: Value) -> Reply {
         }
         (Some(Value::Int(0)), 2) => Reply::Done(items.remove(1)),
         (Some(_), 2) => match items.remove(1) {
-            Value::Exception(exception) => Reply::Failed(exception),
+            Value::Exception(exception) => Reply::Failed(*exception),
             other => Reply::Odd(format!("Unexpected reply: {other}")),
         },
         _ => Reply::Odd(format!("Unexpected reply: {}", Value::List(items))),

@@ -163,7 +163,7 @@ impl Session {
             reading.valid &= is_flawless(&reading);
         }
         if let Some(form) = self.settings.dump {
-            print_dump(reading.stream.as_ref(), form);
+            print_dump(reading.stream.take(), form);
         }
         if !self.settings.test {
             return Ok(Some(reading.valid));
@@ -186,9 +186,14 @@ impl Session {
             overrides: self.settings.overrides(),
             strict_jails: self.settings.test,
             allow_no_files: self.settings.dump.is_some(),
+            last: self.settings.dump.is_some(),
             check: self.settings.test && self.settings.strict,
         };
-        self.reporting(|reporter| configurator.read(&request, reporter))
+        let reading = self.reporting(|reporter| configurator.read(&request, reporter));
+        if request.last {
+            std::mem::forget(configurator);
+        }
+        reading
     }
 
     fn new_configurator(&self) -> Configurator {
@@ -217,12 +222,14 @@ fn is_flawless(reading: &Reading) -> bool {
     complaints.is_empty()
 }
 
-fn print_dump(stream: Option<&Stream>, form: Dump) {
-    match (stream, form) {
+fn print_dump(stream: Option<Stream>, form: Dump) {
+    match (&stream, form) {
         (None, _) => {
             console::print("ERROR: The configuration stream failed because of the invalid syntax.");
         }
         (Some(stream), Dump::Plain) => console::write_pieces(|out| config::dump(stream, out)),
         (Some(stream), Dump::Pretty) => console::write_pieces(|out| config::dump_pretty(stream, out)),
     }
+    // As all that was read, it goes with the program.
+    std::mem::forget(stream);
 }

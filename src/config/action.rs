@@ -62,8 +62,9 @@ impl Action {
         let resolved = options.iter().filter(|(name, _)| defined(name));
         let parameters =
             self.definition.init.iter().filter(|(name, _)| !defined(name) && !name.starts_with("known/"));
-        let pair = |(name, value): (&EcoString, &Setting)| vec![Value::Str(name.clone()), value.into()];
-        let mut pairs: Vec<Vec<Value>> = resolved.chain(parameters).map(pair).collect();
+        let pair =
+            |(name, value): (&EcoString, &Setting)| Value::List(vec![Value::Str(name.clone()), value.into()]);
+        let pairs: Vec<Value> = resolved.chain(parameters).map(pair).collect();
         let head = |first: &'static str, second: &'static str| {
             let (jail, name) = (Value::Str(self.jail.clone()), Value::Str(self.name.clone()));
             [first.into(), jail, second.into(), name].into_iter()
@@ -71,10 +72,12 @@ impl Action {
         let mut commands = vec![Value::List(head("set", "addaction").collect())];
         match pairs.len() {
             0 => {}
-            1 => commands.push(Value::List(head("set", "action").chain(pairs.remove(0)).collect())),
+            1 => {
+                let pair = pairs[0].items().unwrap_or_default().iter().cloned();
+                commands.push(Value::List(head("set", "action").chain(pair).collect()));
+            }
             _ => {
-                let pairs = Value::List(pairs.into_iter().map(Value::List).collect());
-                commands.push(Value::List(head("multi-set", "action").chain([pairs]).collect()));
+                commands.push(Value::List(head("multi-set", "action").chain([Value::List(pairs)]).collect()))
             }
         }
         Ok(commands)

@@ -54,6 +54,8 @@ pub struct Request<'a> {
     pub strict_jails: bool,
     /// `-d`: missing log files are no error.
     pub allow_no_files: bool,
+    /// Nothing is read afterwards, and the program soon ends: what was read of the files is not freed piece by piece.
+    pub last: bool,
     /// `--strict`: also find out where everything was written ([`Stream::origins`]) and what in the files is
     /// probably a mistake ([`Reading::complaints`]).
     pub check: bool,
@@ -152,6 +154,9 @@ impl Configurator {
         if request.check {
             origins = origins::origins(&commands, &general.borrow(), &config.borrow(), &jails);
             complaints = strict::complaints(&general.borrow(), &config.borrow(), &jails);
+        }
+        if request.last {
+            std::mem::forget(jails);
         }
         Ok(Reading { valid, stream: Some(Stream { commands, origins }), complaints })
     }

@@ -1,7 +1,6 @@
 //! What filters and actions have in common: `[Definition]` and `[Init]` options combined with the
 //! parameters given in the jail (COMPAT §2.4, §2.8).
 
-use super::ini::Section;
 use super::interpolate::Variables;
 use super::library::Shared;
 use super::message::{Error, Reporter};
@@ -39,7 +38,7 @@ impl Config {
             }
             Ok::<_, Error>(Init { name: name.clone(), known })
         };
-        let names = self.sections.get("Init").into_iter().flat_map(Section::keys);
+        let names = self.sections.get("Init").into_iter().flat_map(|section| section.keys());
         let init = names.filter(|name| &***name != "__name__").map(option).collect::<Result<Rc<[_]>, _>>()?;
         Ok(self.init.get_or_init(|| init).clone())
     }
@@ -56,7 +55,7 @@ pub struct Definition {
     /// What precedes the sections in interpolation: options of the jail, and parameters.
     variables: Variables,
     /// Tags looked up in the sections; as upstream, kept when options are read again.
-    looked_up: HashMap<String, Option<EcoString>, foldhash::fast::RandomState>,
+    looked_up: HashMap<EcoString, Option<EcoString>, foldhash::fast::RandomState>,
 }
 
 impl Definition {
@@ -141,16 +140,16 @@ impl Definition {
             Some(known) => Ok(known.clone()),
             None => {
                 let value = look_up(&config, variables, tag)?;
-                looked_up.insert(tag.to_owned(), value.clone());
+                looked_up.insert(tag.into(), value.clone());
                 Ok(value)
             }
         };
-        let texts: Texts = options.iter().map(|(name, value)| (&**name, value.text())).collect();
         let mut resolved = config.resolved.borrow_mut();
-        let changed = match resolved.resolve::<Error>(&texts, &ignore, &mut lookup) {
+        let changed = match resolved.resolve::<Error>(&options, &ignore, &mut lookup) {
             Ok(changed) => changed,
             Err(Odd) => {
                 *resolved = Resolved::default();
+                let texts: Texts = options.iter().map(|(name, value)| (&**name, value.text())).collect();
                 resolve(texts, "", &ignore, &mut lookup)?
             }
         };

@@ -3,6 +3,7 @@
 //! Every value keeps the lines it was written on, so that complaints about it can name them.
 
 use super::encoding;
+use super::interpolate::lower_case;
 use super::message::ParserError;
 use super::setting::Setting;
 use crate::text::{is_space, strip, strip_end};
@@ -27,7 +28,7 @@ pub struct Entry {
 pub struct Source {
     pub file: Rc<Path>,
     /// The file's line number for each line of the value.
-    pub lines: Vec<u32>,
+    pub lines: Box<[u32]>,
 }
 
 impl Entry {
@@ -40,8 +41,8 @@ impl Entry {
 /// Options by (lower-case) name.
 pub type Section = IndexMap<EcoString, Entry, foldhash::fast::RandomState>;
 
-/// Sections by name.
-pub type Sections = IndexMap<EcoString, Section, foldhash::fast::RandomState>;
+/// Sections by name; mostly a file is the only one that has the section, and it is shared with what is merged.
+pub type Sections = IndexMap<EcoString, Rc<Section>, foldhash::fast::RandomState>;
 
 /// A parsed file.
 #[derive(Debug, Default)]
@@ -120,9 +121,11 @@ impl Line<'_> {
     }
 }
 
-/// The option being read: continuation lines are still to come.
+/// The option that was read last.
+#[derive(Default)]
 struct Open {
-    name: EcoString,
+    /// `None`: there is none, nothing continues it.
+    name: Option<EcoString>,
     value: String,
     lines: Vec<u32>,
 }
@@ -133,7 +136,7 @@ struct Parser<'a> {
     file: File,
     /// Name of the current section; `None` before the first.
     section: Option<EcoString>,
-    open: Option<Open>,
+    open: Open,
     indent: usize,
     /// Text of the lines that are neither header nor option; they fail the file at its end.
     errors: String,
@@ -146,7 +149,7 @@ impl<'a> Parser<'a> {
             path: Rc::from(path),
             file: File::default(),
             section: None,
-            open: None,
+            open: Open::default(),
             indent: 0,
             errors: String::new(),
         }
@@ -155,16 +158,14 @@ impl<'a> Parser<'a> {
     fn line(&mut self, line: Line, number: u32) -> Result<(), ParserError> {
         let Some(content) = without_comment(line.text) else { return Ok(()) };
         if content.is_empty() {
-            if let Some(open) = &mut self.open {
-                if without_inline_comment(line.text).len() == line.text.len() {
-                    open.push("", number);
-                }
+            if without_inline_comment(line.text).len() == line.text.len() {
+                self.open.push("", number);
             }
             return Ok(());
         }
         let indent = line.text.chars().take_while(|&c| is_space(c)).count();
-        if let Some(open) = self.open.as_mut().filter(|_| indent > self.indent) {
-            open.push(content, number);
+        if self.open.name.is_some() && indent > self.indent {
+            self.open.push(content, number);
             return Ok(());
         }
         self.indent = indent;
@@ -187,7 +188,7 @@ impl<'a> Parser<'a> {
                 Slot::Occupied(_) => {
                     return Err(self.duplicate(number, &format!("section {}", Value::str(header))));
                 }
-                Slot::Vacant(slot) => slot.insert(Section::default()),
+                Slot::Vacant(slot) => slot.insert(Rc::default()),
             };
         }
         self.section = Some(name);
@@ -195,13 +196,13 @@ impl<'a> Parser<'a> {
     }
 
     fn option(&mut self, content: &str, line: Line, number: u32) -> Result<(), ParserError> {
-        let Some((name, value)) = content.split_once(['=', ':']) else {
+        let Some(at) = memchr::memchr2(b'=', b':', content.as_bytes()) else {
             // The option before it stays open: lines indented deeper still belong to that.
             self.error(line, number);
             return Ok(());
         };
         self.close();
-        let name: EcoString = EcoString::from(strip(name).to_lowercase());
+        let name = EcoString::from(&*lower_case(strip(&content[..at])));
         if name.is_empty() {
             self.error(line, number);
         }
@@ -215,7 +216,7 @@ impl<'a> Parser<'a> {
             self.current().insert(name, Entry::computed(Setting::None));
             return Ok(());
         }
-        self.open = Some(Open { name, value: strip(value).to_owned(), lines: vec![number] });
+        self.open.start(name, strip(&content[at + 1..]), number);
         Ok(())
     }
 
@@ -226,16 +227,17 @@ impl<'a> Parser<'a> {
     /// The options of the current section.
     fn current(&mut self) -> &mut Section {
         let section = self.section.as_deref().and_then(|name| self.file.sections.get_mut(name));
-        section.unwrap_or(&mut self.file.defaults)
+        section.map_or(&mut self.file.defaults, Rc::make_mut)
     }
 
     /// Stores the option that was being read.
     fn close(&mut self) {
-        let Some(Open { name, mut value, mut lines }) = self.open.take() else { return };
-        value.truncate(strip_end(&value).len());
-        lines.truncate(memchr::memchr_iter(b'\n', value.as_bytes()).count() + 1);
-        let source = Some(Rc::new(Source { file: self.path.clone(), lines }));
-        self.current().insert(name, Entry { value: value.into(), source });
+        let Some(name) = self.open.name.take() else { return };
+        let value = strip_end(&self.open.value);
+        let lines = memchr::memchr_iter(b'\n', value.as_bytes()).count() + 1;
+        let source = Source { file: self.path.clone(), lines: self.open.lines[..lines].into() };
+        let entry = Entry { value: value.into(), source: Some(Rc::new(source)) };
+        self.current().insert(name, entry);
     }
 
     fn duplicate(&self, number: u32, what: &str) -> ParserError {
@@ -254,6 +256,14 @@ impl<'a> Parser<'a> {
 }
 
 impl Open {
+    fn start(&mut self, name: EcoString, value: &str, number: u32) {
+        self.name = Some(name);
+        self.value.clear();
+        self.value.push_str(value);
+        self.lines.clear();
+        self.lines.push(number);
+    }
+
     fn push(&mut self, line: &str, number: u32) {
         self.value.push('\n');
         self.value.push_str(line);
@@ -263,10 +273,11 @@ impl Open {
 
 /// The line trimmed and without inline comment; `None` if all of it is a comment.
 fn without_comment(line: &str) -> Option<&str> {
-    if strip(line).starts_with(['#', ';']) {
+    let line = line.trim_start_matches(is_space);
+    if line.starts_with(['#', ';']) {
         return None;
     }
-    Some(strip(without_inline_comment(line)))
+    Some(strip_end(without_inline_comment(line)))
 }
 
 /// An inline comment starts with `;` at the start or after white space (`#` does not start one).

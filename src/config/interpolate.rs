@@ -15,13 +15,16 @@ use std::rc::Rc;
 /// or an action.
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
-    jail: Rc<OptionMap>,
+    jail: Option<Rc<OptionMap>>,
     /// By lower-case name.
     parameters: OptionMap,
 }
 
 impl Variables {
     pub fn new(jail: &Rc<OptionMap>, parameters: &OptionMap) -> Self {
+        if parameters.keys().all(|name| is_lower(name)) {
+            return Variables { jail: Some(jail.clone()), parameters: parameters.clone() };
+        }
         // Of names that differ only in case the last counts; those of jail options come first.
         let (first, others): (Vec<_>, Vec<_>) =
             parameters.iter().partition(|(name, _)| jail.contains_key(*name));
@@ -29,11 +32,19 @@ impl Variables {
             Cow::Borrowed(_) => (name.clone(), value.clone()),
             Cow::Owned(lower) => (lower.into(), value.clone()),
         };
-        Variables { jail: jail.clone(), parameters: first.into_iter().chain(others).map(lower).collect() }
+        Variables {
+            jail: Some(jail.clone()),
+            parameters: first.into_iter().chain(others).map(lower).collect(),
+        }
+    }
+
+    /// Whether there is a value by that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
     }
 
     fn get(&self, name: &str) -> Option<&Setting> {
-        self.parameters.get(name).or_else(|| self.jail.get(name))
+        self.parameters.get(name).or_else(|| self.jail.as_ref()?.get(name))
     }
 }
 
@@ -83,23 +94,13 @@ impl Config {
 
     /// As [`Config::get`]; `None` if there is no such option or section.
     pub fn find(&self, section: &str, option: &str, variables: &Variables) -> Result<Option<Setting>, Error> {
-        let own = self.sections.get(section);
-        if own.is_none() && section != DEFAULT {
-            return Ok(None);
-        }
-        let option = &*lower_case(option);
-        let variable = variables.get(option).map(Found::Variable);
-        let Some(found) = variable.or_else(|| self.lookup(own, option).map(Found::Option)) else {
-            return Ok(None);
-        };
-        let Some(text) = found.text()? else { return Ok(Some(Setting::None)) };
-        if !text.contains('%') {
-            return Ok(Some(found.as_text()));
-        }
-        let scope = Scope { config: self, section, own, option, variables };
-        let mut out = String::new();
-        scope.interpolate(&text, &Layer { names: Vec::new(), outer: None }, 1, &mut out)?;
-        Ok(Some(out.into()))
+        self.place(section).map_or(Ok(None), |place| place.find(option, variables))
+    }
+
+    /// The section, to find several options there.
+    pub fn place<'a>(&'a self, section: &'a str) -> Option<Place<'a>> {
+        let own = self.sections.get(section).map(Rc::as_ref);
+        (own.is_some() || section == DEFAULT).then_some(Place { config: self, section, own })
     }
 
     /// As [`Config::find`], but a name like `section/option` or `known/option` is looked for there first.
@@ -136,12 +137,45 @@ impl Config {
     }
 }
 
-/// Option names are looked up in lower case; nearly all are.
-fn lower_case(name: &str) -> Cow<'_, str> {
-    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        return Cow::Borrowed(name);
+/// A section with the options that it inherits.
+pub struct Place<'a> {
+    config: &'a Config,
+    section: &'a str,
+    own: Option<&'a Section>,
+}
+
+impl Place<'_> {
+    /// The value of an option, interpolated; `None` if there is no such option.
+    pub fn find(&self, option: &str, variables: &Variables) -> Result<Option<Setting>, Error> {
+        self.find_lower(&lower_case(option), variables)
     }
-    Cow::Owned(name.to_lowercase())
+
+    /// As [`Place::find`], for a name in lower case.
+    pub fn find_lower(&self, option: &str, variables: &Variables) -> Result<Option<Setting>, Error> {
+        let Place { config, section, own } = *self;
+        let variable = variables.get(option).map(Found::Variable);
+        let Some(found) = variable.or_else(|| config.lookup(own, option).map(Found::Option)) else {
+            return Ok(None);
+        };
+        let Some(text) = found.text()? else { return Ok(Some(Setting::None)) };
+        if memchr::memchr(b'%', text.as_bytes()).is_none() {
+            return Ok(Some(found.as_text()));
+        }
+        let scope = Scope { config, section, own, option, variables };
+        let mut out = String::with_capacity(2 * text.len());
+        scope.interpolate(&text, &Layer { names: Vec::new(), outer: None }, 1, &mut out)?;
+        Ok(Some(out.into()))
+    }
+}
+
+/// Option names are looked up in lower case; nearly all are.
+pub fn lower_case(name: &str) -> Cow<'_, str> {
+    if is_lower(name) { Cow::Borrowed(name) } else { Cow::Owned(name.to_lowercase()) }
+}
+
+/// Whether the name is certainly its own lower case.
+fn is_lower(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 /// `section/option` as it may stand in a `<tag>`.
@@ -267,7 +301,7 @@ impl<'a> Scope<'a> {
     }
 
     fn insert_text(&self, value: &str, layer: &Layer, depth: u32, out: &mut String) -> Result<(), Error> {
-        if value.contains('%') {
+        if memchr::memchr(b'%', value.as_bytes()).is_some() {
             return self.interpolate(value, layer, depth + 1, out);
         }
         out.push_str(value);
@@ -308,8 +342,8 @@ impl<'a> Scope<'a> {
     fn foreign(&self, section: &str, option: &str) -> Option<&'a Setting> {
         let options = match section.to_lowercase().as_str() {
             "default" => None,
-            "known" => self.config.sections.get(format!("{KNOWN}{}", self.section).as_str()),
-            _ => Some(self.config.sections.get(section)?),
+            "known" => self.config.sections.get(format!("{KNOWN}{}", self.section).as_str()).map(Rc::as_ref),
+            _ => Some(self.config.sections.get(section)?.as_ref()),
         };
         self.config.lookup(options, option)
     }

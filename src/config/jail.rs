@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use super::filter::{self, Filter};
-use super::glob::glob;
+use super::glob::{glob, has_magic};
 use super::ini::Entry;
 use super::library::{Library, Shared};
 use super::message::{Error, Reporter, level};
@@ -65,7 +65,8 @@ const WITHOUT_COMMAND: [&str; 6] =
 
 /// An action of the jail.
 enum Step {
-    Shell(Box<Action>),
+    /// Its commands, or what is wrong with its tags: that counts only when all jails have been read.
+    Shell(Result<Vec<Value>, Error>),
     /// A Python action: the finished command.
     Python(Value),
 }
@@ -252,7 +253,8 @@ impl Jail {
             return Err(Stop::Definition(format!("Unable to read action {}", Value::str(name))));
         };
         action.read(&self.options, reporter)?;
-        Ok(Step::Shell(Box::new(action)))
+        // Made now: all jails have actions, and what commands are made of is much larger than they are.
+        Ok(Step::Shell(action.commands(reporter)))
     }
 
     /// The options of the jail and, where it has none, of the filter.
@@ -306,10 +308,9 @@ impl Jail {
             }
         }
         commands.append(&mut logs);
-        // Nobody needs them afterwards, and they are large.
         for step in std::mem::take(&mut self.steps) {
             match step {
-                Step::Shell(action) => commands.extend(action.commands(reporter)?),
+                Step::Shell(made) => commands.extend(made?),
                 Step::Python(command) => commands.push(command),
             }
         }
@@ -322,19 +323,7 @@ impl Jail {
         let mut commands = Vec::new();
         for line in paths.split('\n') {
             let (pattern, tail) = log_pattern(line);
-            let mut files = glob(pattern);
-            files.retain(|file| {
-                let exists = file_name::encode(file).exists();
-                if !exists {
-                    reporter.report(level::WARNING, LOGGER, || {
-                        format!("File {file} is a dangling link, thus cannot be monitored")
-                    });
-                }
-                exists
-            });
-            if files.is_empty() {
-                reporter.report(level::NOTICE, LOGGER, || format!("No file(s) found for glob {pattern}"));
-            }
+            let files = log_files(pattern, reporter);
             let command = |file: &String| Value::strings(["set", &self.name, "addlogpath", file, tail]);
             commands.extend(files.iter().map(command));
         }
@@ -373,6 +362,29 @@ impl Jail {
         reporter.report(level::WARNING, LOGGER, || text);
         Ok(NoLogs::Skip(command))
     }
+}
+
+/// The files that a pattern matches, without links that lead nowhere.
+fn log_files(pattern: &str, reporter: &mut Reporter) -> Vec<String> {
+    let exists = |file: &str| file_name::encode(file).exists();
+    // Most are just the name of a file.
+    if !has_magic(pattern) && exists(pattern) {
+        return vec![pattern.to_owned()];
+    }
+    let mut files = glob(pattern);
+    files.retain(|file| {
+        let exists = exists(file);
+        if !exists {
+            reporter.report(level::WARNING, LOGGER, || {
+                format!("File {file} is a dangling link, thus cannot be monitored")
+            });
+        }
+        exists
+    });
+    if files.is_empty() {
+        reporter.report(level::NOTICE, LOGGER, || format!("No file(s) found for glob {pattern}"));
+    }
+    files
 }
 
 /// A line of `logpath`: the pattern, and where reading starts.

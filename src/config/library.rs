@@ -11,6 +11,7 @@ use crate::file_name;
 use crate::value::{Exception, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -32,6 +33,8 @@ pub struct Library {
     vendor: Option<PathBuf>,
     folders: Folders,
     files: Map<String, Option<Rc<File>>>,
+    /// Room for what is read of a file.
+    content: Vec<u8>,
     /// Files to merge for a list of files, includes resolved.
     includes: Map<Vec<String>, Rc<Vec<String>>>,
     /// Configurations by base name; `None` for one that could not be read.
@@ -45,6 +48,7 @@ impl Library {
             vendor,
             folders: Folders::default(),
             files: Map::default(),
+            content: Vec::with_capacity(1 << 14),
             includes: Map::default(),
             configs: Map::default(),
         }
@@ -169,8 +173,12 @@ impl Library {
         reporter.report(level::INFO, INCLUDES, || format!("  Loading files: {}", Value::strings([name])));
         reporter.report(level::TRACE, INCLUDES, || format!("    Reading file: {name}"));
         let path = self.locate(name);
-        let file = match std::fs::read(&path) {
-            Ok(content) => Some(Rc::new(ini::parse(&content, &file_name::decode(path.as_os_str()), &path)?)),
+        self.content.clear();
+        // The buffer is there already: nobody needs to ask for the size.
+        let read =
+            std::fs::File::open(&path).and_then(|file| file.take(u64::MAX).read_to_end(&mut self.content));
+        let file = match read {
+            Ok(_) => Some(Rc::new(ini::parse(&self.content, &file_name::decode(path.as_os_str()), &path)?)),
             Err(_) => None,
         };
         self.files.insert(name.to_owned(), file.clone());

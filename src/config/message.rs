@@ -75,7 +75,7 @@ impl Error {
     pub fn repr(&self) -> String {
         match self {
             Error::Parser(error) => error.to_string(),
-            Error::Other(exception) => crate::value::Value::Exception(exception.clone()).to_string(),
+            Error::Other(exception) => crate::value::Value::from(exception.clone()).to_string(),
         }
     }
 }

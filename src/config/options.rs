@@ -137,8 +137,10 @@ pub struct Given<'a> {
 }
 
 impl Given<'_> {
+    /// Whether there is a value by that name (which is in lower case).
     pub fn contains(&self, name: &str) -> bool {
-        self.parameters.contains_key(name) || self.jail.contains_key(name)
+        // Nearly all names are not given at all; the variables have all of them.
+        self.variables.has(name) && (self.parameters.contains_key(name) || self.jail.contains_key(name))
     }
 }
 
@@ -162,15 +164,18 @@ pub fn read_options(
     reporter: &mut Reporter,
 ) -> Result<OptionMap, Error> {
     let no_section = || ParserError::NoSection(section.to_owned());
-    let exists = config.has_section(section);
+    let place = config.place(section);
+    let exists = place.is_some();
     if mode.must_exist && !exists {
         return Err(no_section().into());
     }
     let nothing = Variables::default();
     let variables = mode.given.map_or(&nothing, |given| given.variables);
     let mut values = OptionMap::default();
+    values.reserve(specs.len() / 2);
     for spec in specs.iter().filter(|spec| !mode.given.is_some_and(|given| given.contains(spec.name))) {
-        let value = match config.find(section, spec.name, variables)? {
+        let found = place.as_ref().map_or(Ok(None), |place| place.find_lower(spec.name, variables))?;
+        let value = match found {
             Some(value) if !mode.convert || value == Setting::None => value,
             Some(value) => spec.kind.convert(value).unwrap_or_else(|| {
                 reporter.report(level::WARNING, LOGGER, || wrong_value(spec, section));

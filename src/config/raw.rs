@@ -36,40 +36,43 @@ impl Config {
                             (EcoString::from(format!("{option}{condition}")), entry.clone())
                         })
                         .collect();
-                    self.merge_section(&EcoString::from(name), &options);
+                    self.merge_section(&EcoString::from(name), &Rc::new(options));
                 }
                 None => self.merge_section(name, options),
             }
         }
     }
 
-    fn merge_section(&mut self, name: &EcoString, options: &Section) {
+    fn merge_section(&mut self, name: &EcoString, options: &Rc<Section>) {
         let Some(section) = self.sections.get_mut(name) else {
             self.sections.insert(name.clone(), options.clone());
             return;
         };
+        let section = Rc::make_mut(section);
         let overridden: Vec<(EcoString, Entry)> = section
             .iter()
             .filter(|(option, _)| options.contains_key(*option))
             .map(|(option, entry)| (option.clone(), entry.clone()))
             .collect();
         merge_options(section, options.iter().map(|(option, entry)| (option.clone(), entry)));
-        self.sections.entry(EcoString::from(format!("{KNOWN}{name}"))).or_default().extend(overridden);
+        let known = self.sections.entry(EcoString::from(format!("{KNOWN}{name}"))).or_default();
+        Rc::make_mut(known).extend(overridden);
     }
 
     /// Adds computed options to a section, their names prefixed (unless they are already).
     pub fn add_options(&mut self, section: &str, options: &OptionMap, prefix: &str) {
-        let section = self.sections.entry(EcoString::from(section)).or_default();
+        let section = Rc::make_mut(self.sections.entry(EcoString::from(section)).or_default());
+        section.reserve(options.len());
         for (name, value) in
             options.iter().filter(|(name, _)| !name.starts_with(prefix) && &***name != "__name__")
         {
-            section.insert(EcoString::from(format!("{prefix}{name}")), Entry::computed(value.clone()));
+            section.insert(EcoString::from(prefix) + name.as_str(), Entry::computed(value.clone()));
         }
     }
 
     /// The options of a section; those that all sections inherit are a section, too.
     pub fn options_of(&self, section: &str) -> Option<&Section> {
-        if section == DEFAULT { Some(&self.defaults) } else { self.sections.get(section) }
+        if section == DEFAULT { Some(&self.defaults) } else { self.sections.get(section).map(Rc::as_ref) }
     }
 
     /// An option of the section, or else of those that all inherit.

@@ -1,5 +1,6 @@
 //! The value of an option: text is shared by all who have it, so that options are copied at no cost.
 
+use crate::text::shared;
 use crate::value::Value;
 use ecow::EcoString;
 use std::borrow::Cow;
@@ -50,7 +51,7 @@ impl fmt::Display for Setting {
 
 impl From<&str> for Setting {
     fn from(text: &str) -> Self {
-        Setting::Text(text.into())
+        Setting::Text(shared(text))
     }
 }
 
@@ -62,7 +63,7 @@ impl From<EcoString> for Setting {
 
 impl From<String> for Setting {
     fn from(text: String) -> Self {
-        Setting::Text(text.into())
+        Setting::Text(shared(&text))
     }
 }
 

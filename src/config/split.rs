@@ -108,8 +108,11 @@ fn separator(text: &str) -> Option<usize> {
 
 /// Splits a list of `name[options]` at white space outside the brackets (`action = …`).
 ///
-/// What is not well-formed is split at every white space; only a pattern says that briefly.
+/// What is not well-formed is split at every white space; only a pattern says that briefly, but takes long to compile.
 pub fn split_with_options(text: &str) -> Vec<String> {
+    if let Some(items) = well_formed(text) {
+        return items;
+    }
     // Classes of all Unicode take long to compile, and hardly any list needs them.
     static ASCII: OnceLock<Regex> = OnceLock::new();
     static UNICODE: OnceLock<Regex> = OnceLock::new();
@@ -118,6 +121,42 @@ pub fn split_with_options(text: &str) -> Vec<String> {
         false => UNICODE.get_or_init(|| list_item(true, r"[\p{L}\p{N}_.-]+")),
     };
     item.find_iter(text).map(|found| strip(&text[found.range()]).to_owned()).collect()
+}
+
+/// The items of a list that is well-formed throughout, as nearly all are; `None` if it is not, or not certainly.
+fn well_formed(text: &str) -> Option<Vec<String>> {
+    // Names of other characters are narrower in the pattern.
+    if !text.is_ascii() {
+        return None;
+    }
+    let mut items = Vec::new();
+    let mut rest = text.trim_start_matches(is_space);
+    while !rest.is_empty() {
+        let (item, after) = rest.split_at(item_len(rest)?);
+        items.push(item.to_owned());
+        rest = after.trim_start_matches(is_space);
+    }
+    Some(items)
+}
+
+/// The length of the well-formed item that the text starts with, if white space or the end follows.
+fn item_len(text: &str) -> Option<usize> {
+    let name = text.find(|c| c == '[' || is_space(c)).unwrap_or(text.len());
+    let Some(mut rest) = text[name..].trim_start_matches(is_space).strip_prefix('[').filter(|_| name > 0)
+    else {
+        return Some(name).filter(|name| *name > 0);
+    };
+    loop {
+        rest = rest.trim_start_matches(is_space);
+        if let Some(after) = rest.strip_prefix(']') {
+            return (after.is_empty() || after.starts_with(is_space)).then_some(text.len() - after.len());
+        }
+        let (_, _, end) = parse_option(rest)?;
+        rest = rest[end..].trim_start_matches(is_space);
+        if !rest.starts_with(']') || separator(rest).is_some() {
+            rest = &rest[separator(rest)?..];
+        }
+    }
 }
 
 /// One item of a list, and the white space or end that must follow it.

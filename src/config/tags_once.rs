@@ -7,7 +7,10 @@
 //! step.
 
 use super::definition::KNOWN;
-use super::tags::{Lookup, MAX_TAG_REPLACE_COUNT, MAX_VALUE, Texts, find_tag, is_open};
+use super::options::OptionMap;
+use super::setting::Setting;
+use super::tags::{Lookup, MAX_TAG_REPLACE_COUNT, MAX_VALUE, find_tag, is_open};
+use crate::text::shared;
 use ecow::EcoString;
 use indexmap::IndexMap;
 
@@ -20,13 +23,22 @@ pub struct Odd;
 /// What became of the options of a filter or an action: the next jail that uses it mostly has the same.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
-    /// Names of the options, whose nodes come first, and whether they had a valid value.
-    names: Vec<(EcoString, bool)>,
-    /// Tags that are no options, and their nodes.
-    others: IndexMap<EcoString, usize, foldhash::fast::RandomState>,
-    nodes: Vec<Node>,
+    /// Options and other tags by name.
+    nodes: IndexMap<EcoString, Node, foldhash::fast::RandomState>,
+    /// The options of the last time, in their order: mostly it is the same again.
+    options: Vec<Member>,
     /// How often options were resolved; the times of nodes.
     now: u32,
+    /// Values that are being put together, the one within the other behind it.
+    out: String,
+}
+
+/// An option at its place.
+#[derive(Clone, Debug)]
+struct Member {
+    node: usize,
+    /// Of an earlier value (`known/x`), the place of the option whose value that was.
+    original: Option<usize>,
 }
 
 /// An option, or another text that a tag stands for.
@@ -52,7 +64,7 @@ struct Node {
 impl Node {
     /// Takes the text of this time.
     fn give(&mut self, raw: Option<EcoString>, now: u32) {
-        if self.given == 0 || self.raw != raw {
+        if self.given == 0 || !is_same(&self.raw, &raw) {
             let has_tags = raw.as_ref().is_some_and(|text| find_tag(text, 0).is_some());
             *self = Node { text: raw.clone(), raw, has_tags, changed: now, ..Node::default() };
         }
@@ -60,55 +72,82 @@ impl Node {
     }
 }
 
+/// Whether the texts are equal: mostly it is the very same text, which need not be read.
+fn is_same(one: &Option<EcoString>, other: &Option<EcoString>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => std::ptr::eq(&**one, &**other) || one == other,
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
 impl Resolved {
     /// The texts that change, by index, as [`super::tags::resolve`] returns them.
     pub fn resolve<E>(
         &mut self,
-        texts: &Texts,
+        options: &OptionMap,
         ignore: &[&str],
         lookup: &mut Lookup<E>,
     ) -> Result<Vec<(usize, EcoString)>, Odd> {
-        let is_same = |((name, is_valid), (other, text)): (&(EcoString, bool), (&&str, &Option<_>))| {
-            name == *other && *is_valid == text.is_some()
-        };
-        if self.names.len() != texts.len() || !self.names.iter().zip(texts).all(is_same) {
-            *self = Resolved::default();
-            self.names = texts.iter().map(|(name, text)| ((*name).into(), text.is_some())).collect();
-            self.nodes.resize_with(texts.len(), Node::default);
-        }
+        self.know(options);
         self.now += 1;
-        for (node, (name, text)) in self.nodes.iter_mut().zip(texts) {
-            node.give(text.clone().filter(|_| !ignore.contains(name)), self.now);
+        for (member, (name, setting)) in self.options.iter().zip(options) {
+            // An option without valid value counts as absent.
+            if *setting != Setting::None {
+                let text = if ignore.contains(&&**name) { None } else { setting.text() };
+                self.nodes[member.node].give(text, self.now);
+            }
         }
-        let mut pass = Pass { texts, ignore, lookup, all: self };
+        let mut pass = Pass { ignore, lookup, all: self };
         let mut changed = Vec::new();
-        for index in 0..texts.len() {
-            let same = pass.same(index);
-            pass.close(same)?;
-            let node = &pass.all.nodes[same];
+        for (index, setting) in options.values().enumerate() {
+            if *setting == Setting::None {
+                continue;
+            }
+            let node = pass.same(index);
+            pass.close(node)?;
+            let node = &pass.all.nodes[node];
             if !node.replaced.is_empty() {
                 changed.extend(node.text.clone().map(|text| (index, text)));
             }
         }
         Ok(changed)
     }
+
+    /// Finds the nodes of the options.
+    fn know(&mut self, options: &OptionMap) {
+        let name_of = |member: &Member| self.nodes.get_index(member.node).map(|(name, _)| name);
+        if self.options.len() == options.len()
+            && self.options.iter().map(name_of).eq(options.keys().map(Some))
+        {
+            return;
+        }
+        self.options.clear();
+        for name in options.keys() {
+            let node = self.nodes.get_index_of(name);
+            let node = node.unwrap_or_else(|| self.nodes.insert_full(name.clone(), Node::default()).0);
+            let original = name.strip_prefix(KNOWN).and_then(|name| options.get_index_of(name));
+            self.options.push(Member { node, original });
+        }
+    }
 }
 
 /// One time of resolving.
 struct Pass<'a, 'l, E> {
-    texts: &'a Texts<'a>,
     ignore: &'a [&'a str],
     lookup: &'a mut Lookup<'l, E>,
     all: &'a mut Resolved,
 }
 
 impl<E> Pass<'_, '_, E> {
-    /// The option whose earlier value this one keeps, if it still has that; else the option itself.
+    /// The node of an option, or of the option whose earlier value this one keeps, if that still has it.
     fn same(&self, index: usize) -> usize {
-        let name = self.all.names[index].0.strip_prefix(KNOWN);
-        let original = name.and_then(|name| self.texts.get_index_of(name));
-        let raw = |index: usize| &self.all.nodes[index].raw;
-        original.filter(|original| raw(*original) == raw(index)).unwrap_or(index)
+        let Member { node, original } = self.all.options[index];
+        let original = original.map(|original| self.all.options[original].node);
+        let is_same = |original: &usize| {
+            let (original, node) = (&self.all.nodes[*original], &self.all.nodes[node]);
+            original.given == node.given && is_same(&original.raw, &node.raw)
+        };
+        original.filter(is_same).unwrap_or(node)
     }
 
     /// Resolves all tags of a node.
@@ -125,7 +164,11 @@ impl<E> Pass<'_, '_, E> {
             let node = &mut self.all.nodes[index];
             node.is_open = true;
             let mut text = node.raw.clone().unwrap_or_default();
-            let (mut replaced, mut left) = (Vec::new(), Vec::new());
+            // Mostly as many as the last time: their room is kept.
+            let (mut replaced, mut left) =
+                (std::mem::take(&mut node.replaced), std::mem::take(&mut node.left));
+            replaced.clear();
+            left.clear();
             // Again as long as tags may have come up of parts.
             while self.replace(&mut text, &mut replaced, &mut left)? {
                 self.check(&replaced)?;
@@ -163,7 +206,8 @@ impl<E> Pass<'_, '_, E> {
         replaced: &mut Vec<usize>,
         left: &mut Vec<usize>,
     ) -> Result<bool, Odd> {
-        let mut out = String::new();
+        // Those that this value is put into stand before it.
+        let start = self.all.out.len();
         let (mut at, mut from, mut again) = (0, 0, false);
         while let Some(found) = find_tag(text, from) {
             from = found.end;
@@ -173,14 +217,12 @@ impl<E> Pass<'_, '_, E> {
                 continue;
             }
             self.close(index)?;
-            let node = &self.all.nodes[index];
+            let Resolved { nodes, out, .. } = &mut *self.all;
+            let node = &nodes[index];
             let inner = node.text.as_deref().unwrap_or_default();
-            if at == 0 {
-                out.reserve(text.len() + inner.len());
-            }
             out.push_str(&text[at..found.start]);
             at = found.end;
-            if is_open(&out) {
+            if is_open(&out[start..]) {
                 again = true;
                 if memchr::memchr2(b'<', b'>', inner.as_bytes()).is_some() {
                     return Err(Odd);
@@ -193,33 +235,24 @@ impl<E> Pass<'_, '_, E> {
             replaced.push(index);
             replaced.extend(&node.replaced);
             left.extend(&node.left);
-            if out.len() > MAX_VALUE / 2 || replaced.len() + left.len() > MAX_REPLACED {
+            if out.len() - start > MAX_VALUE / 2 || replaced.len() + left.len() > MAX_REPLACED {
                 return Err(Odd);
             }
         }
         if at > 0 {
+            let out = &mut self.all.out;
             out.push_str(&text[at..]);
-            *text = out.into();
+            *text = shared(&out[start..]);
+            out.truncate(start);
         }
         Ok(again)
     }
 
     /// The node of a tag.
     fn node(&mut self, tag: &str) -> Result<usize, Odd> {
-        if let Some((index, _, text)) = self.texts.get_full(tag) {
-            // An option without valid value counts as absent.
-            if text.is_some() || self.ignore.contains(&tag) {
-                return Ok(index);
-            }
-        }
-        let index = match self.all.others.get(tag) {
-            Some(index) => *index,
-            None => {
-                self.all.others.insert(tag.into(), self.all.nodes.len());
-                self.all.nodes.push(Node::default());
-                self.all.nodes.len() - 1
-            }
-        };
+        let nodes = &mut self.all.nodes;
+        let index = nodes.get_index_of(tag);
+        let index = index.unwrap_or_else(|| nodes.insert_full(tag.into(), Node::default()).0);
         self.give(index)?;
         Ok(index)
     }
@@ -227,16 +260,15 @@ impl<E> Pass<'_, '_, E> {
     /// Looks up the text of a node that is no option, once each time.
     fn give(&mut self, index: usize) -> Result<(), Odd> {
         let now = self.all.now;
-        if self.all.nodes[index].given == now {
+        let (tag, node) = self.all.nodes.get_index_mut(index).expect("nodes are never removed");
+        if node.given == now {
             return Ok(());
         }
-        let others = &self.all.others;
-        let (tag, _) = others.get_index(index - self.texts.len()).expect("its node was made with it");
         let text = match self.ignore.contains(&tag.as_str()) {
             true => None,
             false => (self.lookup)(tag).map_err(|_| Odd)?,
         };
-        self.all.nodes[index].give(text, now);
+        node.give(text, now);
         Ok(())
     }
 

@@ -109,7 +109,7 @@ impl Engine {
         let Some(task) = self.task.take() else { return };
         let configured = task.is_configuration();
         if let Err(exception) = &task.reply {
-            let exception = Value::Exception(exception.clone());
+            let exception = Value::from(exception.clone());
             let text = format!("Command {} has failed. Received {exception}", task.request);
             logging::write(level::ERROR, "fail2ban.transmitter", &text);
         }
@@ -117,7 +117,7 @@ impl Engine {
             Some(id) => {
                 let reply = match task.reply {
                     Ok(value) => Value::Tuple(vec![Value::Int(0), value]),
-                    Err(exception) => Value::Tuple(vec![Value::Int(1), Value::Exception(exception)]),
+                    Err(exception) => Value::Tuple(vec![Value::Int(1), exception.into()]),
                 };
                 self.answer(id, &reply);
             }

@@ -187,7 +187,7 @@ impl Running {
 
     fn failed_line(&mut self, line: &str, exception: &Exception) {
         let line = Value::str(line.trim_end_matches(['\r', '\n']));
-        let exception = Value::Exception(exception.clone());
+        let exception = Value::from(exception.clone());
         let text = format!("Failed to process line: {line}, caught exception: {exception}");
         logging::write(level::ERROR, "fail2ban.filter", &text);
         self.errors += 1;

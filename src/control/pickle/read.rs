@@ -387,7 +387,7 @@ fn call(module: &str, name: &str, args: Value) -> Result<Value, Error> {
         ("builtins" | "__builtin__", "str", Value::Tuple(args)) if args.len() == 1 => {
             Ok(Value::str(args[0].to_text()))
         }
-        (_, _, Value::Tuple(args)) => Ok(Value::Exception(exception(module, name, args))),
+        (_, _, Value::Tuple(args)) => Ok(exception(module, name, args).into()),
         _ => Err(Error::Malformed("call")),
     }
 }
