@@ -205,7 +205,8 @@ impl Configurator {
     ) -> Result<bool, Error> {
         let always = [("fail2ban_version", UPSTREAM_VERSION), ("fail2ban_confpath", self.library.base())];
         for (name, value) in always {
-            config.borrow_mut().defaults.insert(EcoString::from(name), Entry::computed(value.into()));
+            let defaults = &mut config.borrow_mut().defaults;
+            Rc::make_mut(defaults).insert(EcoString::from(name), Entry::computed(value.into()));
         }
         jail.read(config, &mut self.library, add, reporter)
     }

@@ -27,8 +27,10 @@ pub struct Entry {
 #[derive(Debug, PartialEq)]
 pub struct Source {
     pub file: Rc<Path>,
-    /// The file's line number for each line of the value.
-    pub lines: Box<[u32]>,
+    /// The file's line number for the first line of the value; most have no other.
+    pub first: u32,
+    /// Those for the lines after it.
+    pub others: Box<[u32]>,
 }
 
 impl Entry {
@@ -47,7 +49,7 @@ pub type Sections = IndexMap<EcoString, Rc<Section>, foldhash::fast::RandomState
 /// A parsed file.
 #[derive(Debug, Default)]
 pub struct File {
-    pub defaults: Section,
+    pub defaults: Rc<Section>,
     pub sections: Sections,
 }
 
@@ -127,7 +129,8 @@ struct Open {
     /// `None`: there is none, nothing continues it.
     name: Option<EcoString>,
     value: String,
-    lines: Vec<u32>,
+    first: u32,
+    others: Vec<u32>,
 }
 
 struct Parser<'a> {
@@ -227,15 +230,16 @@ impl<'a> Parser<'a> {
     /// The options of the current section.
     fn current(&mut self) -> &mut Section {
         let section = self.section.as_deref().and_then(|name| self.file.sections.get_mut(name));
-        section.map_or(&mut self.file.defaults, Rc::make_mut)
+        Rc::make_mut(section.unwrap_or(&mut self.file.defaults))
     }
 
     /// Stores the option that was being read.
     fn close(&mut self) {
         let Some(name) = self.open.name.take() else { return };
         let value = strip_end(&self.open.value);
-        let lines = memchr::memchr_iter(b'\n', value.as_bytes()).count() + 1;
-        let source = Source { file: self.path.clone(), lines: self.open.lines[..lines].into() };
+        let others = memchr::memchr_iter(b'\n', value.as_bytes()).count();
+        let Open { first, others: lines, .. } = &self.open;
+        let source = Source { file: self.path.clone(), first: *first, others: lines[..others].into() };
         let entry = Entry { value: value.into(), source: Some(Rc::new(source)) };
         self.current().insert(name, entry);
     }
@@ -260,14 +264,14 @@ impl Open {
         self.name = Some(name);
         self.value.clear();
         self.value.push_str(value);
-        self.lines.clear();
-        self.lines.push(number);
+        self.first = number;
+        self.others.clear();
     }
 
     fn push(&mut self, line: &str, number: u32) {
         self.value.push('\n');
         self.value.push_str(line);
-        self.lines.push(number);
+        self.others.push(number);
     }
 }
 

@@ -72,8 +72,8 @@ impl Entry {
     /// The place of one line of the value.
     pub fn origin(&self, line: usize) -> Origin {
         let Some(source) = &self.source else { return Origin { file: Path::new("").into(), line: 0 } };
-        let lines = &source.lines;
-        Origin { file: source.file.clone(), line: lines.get(line).or(lines.first()).copied().unwrap_or(0) }
+        let other = line.checked_sub(1).and_then(|line| source.others.get(line));
+        Origin { file: source.file.clone(), line: *other.unwrap_or(&source.first) }
     }
 
     /// The places of lines into which the value was resolved. A reference may have become several lines, or

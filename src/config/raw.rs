@@ -14,7 +14,7 @@ pub const KNOWN: &str = "KNOWN/";
 /// One configuration (`jail`, `filter.d/sshd`, …): everything its files say, uninterpreted.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    pub defaults: Section,
+    pub defaults: Rc<Section>,
     pub sections: Sections,
     /// What [`Config::init`] has found: filters and actions do not change, and many jails use the same.
     pub init: OnceCell<Rc<[Init]>>,
@@ -25,7 +25,11 @@ pub struct Config {
 impl Config {
     /// Lays a file over what was read before.
     pub fn merge(&mut self, file: &File) {
-        merge_options(&mut self.defaults, file.defaults.iter().map(|(name, entry)| (name.clone(), entry)));
+        if self.defaults.is_empty() {
+            self.defaults = file.defaults.clone();
+        } else if !file.defaults.is_empty() {
+            merge_options(Rc::make_mut(&mut self.defaults), &file.defaults);
+        }
         for (name, options) in &file.sections {
             match conditional(name) {
                 // `[Init?family=inet6]` adds to `[Init]` the options `name?family=inet6`.
@@ -54,7 +58,7 @@ impl Config {
             .filter(|(option, _)| options.contains_key(*option))
             .map(|(option, entry)| (option.clone(), entry.clone()))
             .collect();
-        merge_options(section, options.iter().map(|(option, entry)| (option.clone(), entry)));
+        merge_options(section, options);
         let known = self.sections.entry(EcoString::from(format!("{KNOWN}{name}"))).or_default();
         Rc::make_mut(known).extend(overridden);
     }
@@ -92,9 +96,9 @@ impl Config {
     }
 }
 
-fn merge_options<'a>(into: &mut Section, options: impl Iterator<Item = (EcoString, &'a Entry)>) {
+fn merge_options(into: &mut Section, options: &Section) {
     for (name, entry) in options {
-        into.insert(name, entry.clone());
+        into.insert(name.clone(), entry.clone());
     }
 }
 

@@ -2,11 +2,10 @@
 //! (`--strict`).
 
 use super::general;
-use super::ini::{DEFAULT, Section};
+use super::ini::DEFAULT;
 use super::jail::Jail;
 use super::raw::{Config, KNOWN};
 use std::collections::HashSet;
-use std::rc::Rc;
 
 /// Complaints, each with `file:line` in front.
 pub fn complaints(general: &Config, config: &Config, jails: &[Jail]) -> Vec<String> {
@@ -28,8 +27,7 @@ pub fn complaints(general: &Config, config: &Config, jails: &[Jail]) -> Vec<Stri
 /// The names that occur in references, without the section in front, in lower case.
 fn references(config: &Config) -> HashSet<String> {
     let mut names = HashSet::new();
-    for entry in config.sections.values().map(Rc::as_ref).chain([&config.defaults]).flat_map(Section::values)
-    {
+    for entry in config.sections.values().chain([&config.defaults]).flat_map(|section| section.values()) {
         for part in entry.value.as_str().unwrap_or_default().split("%(").skip(1) {
             let name = part.split(')').next().unwrap_or_default();
             names.insert(name.rsplit('/').next().unwrap_or_default().to_lowercase());
