@@ -17,7 +17,7 @@ pub fn strip_end(text: &str) -> &str {
     text.trim_end_matches(is_space)
 }
 
-/// The text to be shared. `EcoString::from` copies byte by byte, and takes more room than that needs.
+/// The text to be shared, copied at once: `EcoString::from` copies byte by byte.
 pub fn shared(text: &str) -> EcoString {
     let mut shared = EcoString::with_capacity(text.len());
     shared.push_str(text);

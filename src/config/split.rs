@@ -110,9 +110,10 @@ fn separator(text: &str) -> Option<usize> {
 ///
 /// What is not well-formed is split at every white space; only a pattern says that briefly, but takes long to compile.
 pub fn split_with_options(text: &str) -> Vec<String> {
-    if let Some(items) = well_formed(text) {
-        return items;
-    }
+    well_formed(text).unwrap_or_else(|| by_pattern(text))
+}
+
+fn by_pattern(text: &str) -> Vec<String> {
     // Classes of all Unicode take long to compile, and hardly any list needs them.
     static ASCII: OnceLock<Regex> = OnceLock::new();
     static UNICODE: OnceLock<Regex> = OnceLock::new();
@@ -263,6 +264,26 @@ mod tests {
         for (text, items) in cases {
             assert_eq!(&split_with_options(text), items, "{text:?}");
         }
+    }
+
+    #[test]
+    fn well_formed_lists_are_split_as_by_the_pattern() {
+        const PARTS: [&str; 16] = [
+            "a", "b-c", "[", "]", "[x=", "y=", "z?w=1=", ",", " ", "\n", "\"", "'", "1", "][", "\"2 ]\"", "=",
+        ];
+        let (mut state, mut split) = (1_u32, 0);
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.push_str(PARTS[(state >> 28) as usize]);
+                if let Some(items) = well_formed(&text) {
+                    assert_eq!(items, by_pattern(&text), "{text:?}");
+                    split += usize::from(text.contains('['));
+                }
+            }
+        }
+        assert!(split > 100, "only {split} lists with options were well-formed");
     }
 
     #[test]
