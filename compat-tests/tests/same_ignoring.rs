@@ -159,3 +159,12 @@ fn names_of_hosts() {
         same(&format!("usedns = {mode}\nignoreip = 127.0.0.1 a_b"), &hosts);
     }
 }
+
+/// What fails while a command takes its time waits for it, however much that is.
+#[test]
+fn a_slow_command_loses_no_failure() {
+    let settings = "ignorecommand = sleep 2; exit 1\nignorecache = key=\"<ip>\", max-count=100, max-time=5m";
+    let said = same(settings, &vec!["192.0.2.1"; 15_000]);
+    let found = said.iter().filter(|line| line.contains("Found 192.0.2.1")).count();
+    assert_eq!(found, 15_000);
+}

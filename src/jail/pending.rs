@@ -12,7 +12,7 @@ use crate::level;
 use crate::value::Value;
 
 /// Failures that may wait for names and commands; more are dropped, and told.
-const MAX_WAITING: usize = 10_000;
+const MAX_WAITING: usize = 20_000;
 
 /// A failure on its way to be counted.
 #[derive(Clone, Debug)]
@@ -58,6 +58,11 @@ impl Pending<'_> {
 }
 
 impl Jail {
+    /// How many failures wait for names and commands.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     #[inline]
     pub(super) fn receive(
         &mut self,

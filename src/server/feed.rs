@@ -14,9 +14,14 @@ use crate::source::{Event, JailId, Mark, Position};
 /// Seconds between savings of log positions.
 pub(super) const SAVE_INTERVAL: f64 = 10.0;
 
+/// A jail is not read on while more failures than these wait for names and commands, until fewer do.
+const HOLD: usize = 500;
+const RELEASE: usize = 100;
+
 impl Engine {
     /// Reads what the sources have; whether there is more.
     pub(super) fn read_sources(&mut self) -> bool {
+        self.hold_back();
         let now = self.now;
         let (jails, resolver) = (&mut self.jails, &mut self.resolver);
         let mut results: Vec<(String, Vec<Effect>)> = Vec::new();
@@ -32,6 +37,18 @@ impl Engine {
         }
         self.write_source_messages();
         more
+    }
+
+    /// Leaves lines where they are, rather than piling up failures that wait: upstream, too, reads on when it has
+    /// its answer.
+    fn hold_back(&mut self) {
+        for jail in self.jails.values_mut().filter(|jail| jail.kind.keeps_lines()) {
+            let limit = if jail.held { RELEASE } else { HOLD };
+            let held = jail.core.waiting() > limit;
+            if std::mem::replace(&mut jail.held, held) != held {
+                self.sources.set_idle(jail.id, jail.idle || held);
+            }
+        }
     }
 
     pub(super) fn write_source_messages(&mut self) {

@@ -33,6 +33,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Whether lines that are not read now can be read later.
+    pub(super) fn keeps_lines(self) -> bool {
+        self != Kind::Entries("nflog")
+    }
+
     /// The backend's name in `stats`.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -53,6 +58,8 @@ pub(super) struct Running {
     pub actions: JailActions,
     pub started: bool,
     pub idle: bool,
+    /// Not read on for now: too many of its failures wait.
+    pub held: bool,
     pub encoding: Encoding,
     pub encoding_name: String,
     pub log_timezone: Option<String>,
@@ -75,6 +82,7 @@ impl Running {
             actions,
             started: false,
             idle: false,
+            held: false,
             encoding: Encoding::Utf8,
             encoding_name: "UTF-8".to_owned(),
             log_timezone: None,

@@ -10,8 +10,8 @@ use super::watch::{Change, Watcher};
 use super::{Backend, Event, JailId, Reader};
 
 /// Bytes read in one call of [`Files::process`], and from one file in turn.
-const BUDGET: usize = 512 * 1024;
-const TURN: usize = 256 * 1024;
+const BUDGET: usize = 128 * 1024;
+const TURN: usize = 64 * 1024;
 /// A polled file that is missing more often than this is given up (COMPAT §6).
 const MAX_MISSES: u32 = 50;
 

@@ -168,7 +168,7 @@ impl Engine {
     pub(super) fn rest(&mut self, name: &str, idle: bool) {
         if let Some(jail) = self.jails.get_mut(name) {
             jail.idle = idle;
-            self.sources.set_idle(jail.id, idle);
+            self.sources.set_idle(jail.id, idle || jail.held);
         }
     }
 
