@@ -226,12 +226,16 @@ fn log_messages() {
     let log = sandbox.file("invalid", "");
     std::fs::write(&log, b"from 192.0.2.1 \xff\nfrom 192.0.2.2 \xff\n").expect("the sandbox is writable");
     let log = log.to_str().expect("a temporary folder's name is text");
+    let broken = sandbox.file("broken.conf", "[Definition]\nfailregex = \\[<HOST>\nignoreregex = (x\n");
+    let broken = broken.to_str().expect("a temporary folder's name is text");
     let journal = sandbox.path("journal/system.journal");
     journal::write(&journal, &odd_entries()[..2]);
     let journal = &format!("systemd-journal[journalfiles={}]", journal.display());
     for level in ["CRITICAL", "error", "WARNING", "notice", "info", "msg", "35", "chatty"] {
         for verbose in ["--no-check-all", "-vv", "-vvv", "-vvvv"] {
-            for (log, regex) in [(log, "from <HOST>"), (journal, "from <HOST>"), (journal, "sshd")] {
+            for (log, regex) in
+                [(log, "from <HOST>"), (log, broken), (journal, "from <HOST>"), (journal, "sshd")]
+            {
                 let args = [log, regex, "-c", conf, "-l", level, verbose];
                 let runs = Side::BOTH.map(|side| run(side, &args));
                 let [theirs, ours] = runs.map(|output| without_log_columns(&normal(&output)));
@@ -243,7 +247,9 @@ fn log_messages() {
 
 /// Log messages without their time, process and thread.
 fn without_log_columns(text: &str) -> String {
-    let line = |line: &str| match ["WARNI", "INFO ", "NOTIC"].iter().find_map(|level| line.split_once(level))
+    let line = |line: &str| match ["WARNI", "INFO ", "NOTIC", "ERROR "]
+        .iter()
+        .find_map(|level| line.split_once(level))
     {
         Some((columns, _)) if columns.starts_with([' ', '2']) && !columns.contains('|') => {
             let numbers = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_lowercase() || " +-:,".contains(c);
@@ -265,6 +271,8 @@ fn filters_and_jails_by_name() {
     sandbox.config("jail.local", "[other]\nfilter = app\nmaxlines = 3\n[broken]\nfilter = app[\n");
     let conf = sandbox.configuration();
     let conf = conf.to_str().expect("a temporary folder's name is text");
+    sandbox.config("filter.d/lost.conf", "[Definition]\nfailregex = ^%(__prefix_line)srefused <HOST>$\n");
+    sandbox.config("filter.d/bare.conf", "[Definition]\nfailregex = refused <HOST>$\nignoreregex\n");
     let file = format!("{conf}/filter.d/app.conf");
     let foreign = sandbox.file("foreign.conf", "[Definition]\nfailregex = refused <HOST>$\n");
     let foreign = foreign.to_str().expect("a temporary folder's name is text");
@@ -281,6 +289,8 @@ fn filters_and_jails_by_name() {
         "other[x=1]",
         "app[x=\"a,b\"]",
         "broken",
+        "lost",
+        "bare",
         "none",
         "none.conf",
         "app[x",
@@ -290,7 +300,7 @@ fn filters_and_jails_by_name() {
     let lines = "2005-01-01 00:00:00 refused 192.0.2.1\n2005-01-01 00:00:01 ok denied 192.0.2.2\n2005-01-01 00:00:02 denied 192.0.2.3";
     let mut runs: Vec<Vec<&str>> = Vec::new();
     for name in names {
-        for verbosity in ["-v", "-vv"] {
+        for verbosity in ["-lcritical", "-v", "-vv"] {
             runs.push(vec!["-c", conf, verbosity, lines, name]);
         }
     }

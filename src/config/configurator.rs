@@ -245,22 +245,37 @@ impl Configurator {
         place: FilterPlace,
         backend: &str,
         reporter: &mut Reporter,
-    ) -> Result<Option<Single>, Error> {
+    ) -> Result<Option<Single>, FilterError> {
         let open = match place {
             FilterPlace::Tree => Filter::open,
             FilterPlace::Foreign => Filter::open_file,
         };
-        let Some(mut filter) = open(&mut self.library, name, options.clone(), reporter)? else {
+        let opened = open(&mut self.library, name, options.clone(), reporter).map_err(FilterError::File)?;
+        let Some(mut filter) = opened else {
             return Ok(None);
         };
         filter.set_log_type(backend);
-        filter.definition.read(&Rc::default(), false, reporter)?;
-        let combined = filter.combined(&mut muted(&mut |_| {}))?;
-        let real = real_options(&combined, Some(&filter.definition.config), options);
-        let mut commands = Vec::new();
-        filter::add_commands(&mut commands, &filter.combined(reporter)?, "fail2ban-regex-jail")?;
-        Ok(Some(Single { stream: Stream { commands, origins: Vec::new() }, real }))
+        single(&mut filter, options, reporter).map(Some).map_err(FilterError::Options)
     }
+}
+
+/// The stream of an open filter.
+fn single(filter: &mut Filter, options: &OptionMap, reporter: &mut Reporter) -> Result<Single, Error> {
+    filter.definition.read(&Rc::default(), false, reporter)?;
+    let combined = filter.combined(&mut muted(&mut |_| {}))?;
+    let real = real_options(&combined, Some(&filter.definition.config), options);
+    let mut commands = Vec::new();
+    filter::add_commands(&mut commands, &filter.combined(reporter)?, "fail2ban-regex-jail")?;
+    Ok(Single { stream: Stream { commands, origins: Vec::new() }, real })
+}
+
+/// Why a filter of its own cannot be read: fail2ban-regex tells the two apart.
+#[derive(Debug)]
+pub enum FilterError {
+    /// A file cannot be read or parsed.
+    File(Error),
+    /// The options do not make commands: a value refers to what there is not.
+    Options(Error),
 }
 
 /// A reporter that nobody listens to, for what is computed on the side.

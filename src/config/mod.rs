@@ -37,7 +37,9 @@ mod strict;
 pub mod tags;
 mod tags_once;
 
-pub use configurator::{Configurator, Early, FilterPlace, Overrides, Reading, Request, Single, Stream};
+pub use configurator::{
+    Configurator, Early, FilterError, FilterPlace, Overrides, Reading, Request, Single, Stream,
+};
 pub use dump::{dump, dump_pretty};
 pub use general::log_level;
 pub use message::{Error, Message, Origin, Reporter};

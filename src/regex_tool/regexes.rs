@@ -6,7 +6,7 @@ use super::Exit;
 use super::tester::{Regex, Tester};
 use crate::config::options::dict;
 use crate::config::split::extract_options;
-use crate::config::{Configurator, Error, FilterPlace, Message, OptionMap, Reporter, Single};
+use crate::config::{Configurator, Error, FilterError, FilterPlace, Message, OptionMap, Reporter, Single};
 use crate::level;
 use crate::pattern::{FailRegexError, Origin};
 use crate::value::Value;
@@ -175,13 +175,16 @@ impl Tester<'_> {
         let read = self.with_config(Some(base), |config, reporter| {
             config.filter(name, &options, place, backend, reporter)
         });
-        let failed = match read {
+        match read {
             Ok(Some(single)) => return Ok(single),
-            Ok(None) => None,
-            Err(error) => Some(error),
-        };
-        if let Some(error) = failed {
-            self.out.line(&format!("Wrong config file: {error}"));
+            Ok(None) => {}
+            Err(FilterError::File(error)) => {
+                self.out.line(&format!("Wrong config file: {error}"));
+                if self.options.verbose > 0 {
+                    return Err(Exit::raised(error.repr()));
+                }
+            }
+            Err(FilterError::Options(error)) => return Err(Exit::raised(error.repr())),
         }
         self.out.line(&format!("ERROR: failed to load filter {value}"));
         Err(Exit::failed())
@@ -190,8 +193,8 @@ impl Tester<'_> {
     fn with_config<T>(
         &mut self,
         base: Option<&str>,
-        work: impl FnOnce(&mut Configurator, &mut Reporter) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        work: impl FnOnce(&mut Configurator, &mut Reporter) -> T,
+    ) -> T {
         let base = base.unwrap_or(&self.options.config);
         let vendor = Configurator::default_vendor_dir();
         // what has been read is not read again
@@ -280,7 +283,10 @@ impl Tester<'_> {
                 Role::Ignore => self.filter.add_ignoreregex(text, origin),
             };
             list.push(regex);
-            result.map_err(|e| self.regex_error(&e))?;
+            if let Err(error) = result {
+                self.log(level::ERROR, "fail2ban.filter", &error.to_string());
+                return Err(self.regex_error(&error));
+            }
         }
         Ok(())
     }
