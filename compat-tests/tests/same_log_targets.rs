@@ -215,6 +215,23 @@ fn the_target_changes() {
     }
 }
 
+/// What a command logs stands in the log when its reply comes.
+#[test]
+fn the_log_is_written_before_the_reply() {
+    for side in Side::BOTH {
+        let sandbox = Sandbox::empty();
+        configure(&sandbox, &format!("logtarget = {}", sandbox.server_log().display()));
+        let server = Server::start(side, &sandbox);
+        for round in 0..10 {
+            let file = sandbox.path(&format!("{round}.log"));
+            server.client(&["set", "logtarget", file.to_str().expect("temporary paths are UTF-8")]).success();
+            let text = std::fs::read_to_string(&file).expect("the target is open");
+            assert!(text.contains("Changed logging target"), "{side:?}, round {round}: {text:?}");
+        }
+        server.stop();
+    }
+}
+
 /// The fields by which entries are found, and their text.
 const FIELDS: &str = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,LOGGER";
 

@@ -45,7 +45,7 @@ impl Engine {
                 Ok(request) => self.tasks.push_back(Task::new(Some(id), request)),
                 Err(error) => {
                     let text = format!("PROTO-error: load message failed: {error}");
-                    logging::write(level::ERROR, "fail2ban.asyncserver", &text);
+                    logging::write_now(level::ERROR, "fail2ban.asyncserver", &text);
                     if let Some(connection) = self.connections.get_mut(&id) {
                         if connection.send_unreadable(&error).is_err() {
                             self.connections.remove(&id);
@@ -80,7 +80,9 @@ impl Engine {
         }
     }
 
+    /// Sends a reply; what led to it stands in the log by then, as after upstream's replies.
     pub(super) fn answer(&mut self, id: u64, reply: &Value) {
+        logging::log().flush();
         if let Some(connection) = self.connections.get_mut(&id) {
             if connection.send(reply).is_err() || connection.is_finished() {
                 self.connections.remove(&id);
