@@ -88,7 +88,8 @@ impl<'s> Story<'s> {
             }
             Step::Until(text, times) => drop(self.server().wait_log_times(text, *times)),
             Step::Say(words) => {
-                let output = self.server().client(words);
+                let said: Vec<String> = words.iter().map(|word| word.replace("DIR", &folder)).collect();
+                let output = self.server().client(&said.iter().map(String::as_str).collect::<Vec<_>>());
                 let text = normalise::log(&format!("$ {words:?}\n{output:?}\n"), self.sandbox.folder());
                 self.transcript += &normalise::times(&text);
             }
@@ -102,13 +103,17 @@ impl<'s> Story<'s> {
         self.tell();
     }
 
-    /// Waits until neither log nor notes have grown for a while.
+    /// Waits until neither log nor notes have grown for a while: longer where the machine is slow to wake us.
     fn settle(&self) {
         let size = || (self.server().log().len(), self.notes().values().map(String::len).sum::<usize>());
         let mut before = (0, 0);
         while before != size() {
             before = size();
-            std::thread::sleep(std::time::Duration::from_millis(600));
+            for _ in 0..60 {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                // a program that starts and ends is what actions are made of
+                Output::of(&mut Command::new("true")).success();
+            }
         }
     }
 

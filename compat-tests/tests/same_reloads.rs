@@ -181,7 +181,8 @@ fn options_change() {
         Say(&["set", "one", "maxretry", "7"]),
         Say(&["set", "one", "addignoreip", "203.0.113.5"]),
         Say(&["set", "one", "addfailregex", "own <HOST>$"]),
-        Say(&["set", "one", "addlogpath", "/etc/hostname"]),
+        // empty: how far it was read does not depend on when it was looked at
+        Say(&["set", "one", "addlogpath", "DIR/3.log"]),
         Say(&["reload", "one"]),
         Say(&["get", "one", "maxretry"]),
         Say(&["get", "one", "ignoreip"]),
