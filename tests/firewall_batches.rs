@@ -1,7 +1,7 @@
 //! Firewall commands that are handed to their tool together leave the same rules, in the same order, as
 //! the same commands one by one: with real tools, each time in a network namespace of its own.
 //!
-//! Each test runs itself again inside `unshare`, as root or by a user namespace.
+//! Each test runs itself again inside `unshare`: as root, by a user namespace, or through sudo.
 
 use std::path::Path;
 use std::process::Command;
@@ -224,26 +224,47 @@ fn life(action: &str, together: bool) -> (Vec<String>, String) {
 /// What separates the steps in the file that a life in a namespace leaves behind.
 const SEPARATOR: &str = "\u{1e}";
 
+/// What enters a new network namespace here: root may, others by a user namespace or, where that is forbidden
+/// (Ubuntu), through sudo.
+fn entering() -> Command {
+    let by_user_namespace = || {
+        let probe = Command::new("unshare").args(["-rn", "true"]).output().expect("unshare of util-linux");
+        probe.status.success()
+    };
+    if rustix::process::geteuid().is_root() {
+        let mut command = Command::new("unshare");
+        command.arg("-n");
+        command
+    } else if by_user_namespace() {
+        let mut command = Command::new("unshare");
+        command.arg("-rn");
+        command
+    } else {
+        let mut command = Command::new("sudo");
+        command.args(["-n", "unshare", "-n"]);
+        command
+    }
+}
+
 /// Runs the test again inside a network namespace and returns its steps and its log.
 fn in_own_namespace(test: &str, together: bool) -> (Vec<String>, String) {
     let program = std::env::current_exe().expect("the test's own program");
-    let result = std::env::temp_dir().join(format!("ferroban-{test}-{together}-{}", std::process::id()));
-    let options = if rustix::process::geteuid().is_root() { "-n" } else { "-rn" };
-    let output = Command::new("unshare")
-        .args([
-            options.as_ref(),
-            program.as_os_str(),
-            "--exact".as_ref(),
-            test.as_ref(),
-            "--nocapture".as_ref(),
-        ])
-        .env("FERROBAN_TEST_RESULT", &result)
-        .env("FERROBAN_TEST_TOGETHER", if together { "1" } else { "0" })
+    // a folder of our own: what root writes in it can be removed by whoever runs the test
+    let folder = std::env::temp_dir().join(format!("ferroban-{test}-{together}-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a new folder");
+    let result = folder.join("result");
+    let output = entering()
+        .arg("env")
+        .arg(format!("FERROBAN_TEST_RESULT={}", result.display()))
+        .arg(format!("FERROBAN_TEST_TOGETHER={}", u8::from(together)))
+        .arg(program)
+        .args(["--exact", test, "--nocapture"])
         .output()
         .expect("unshare of util-linux");
+    let text = std::fs::read_to_string(&result);
+    std::fs::remove_dir_all(&folder).expect("own folder");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = std::fs::read_to_string(&result).expect("the result of the run inside");
-    std::fs::remove_file(result).expect("own file");
+    let text = text.expect("the result of the run inside");
     let mut parts: Vec<String> = text.split(SEPARATOR).map(str::to_owned).collect();
     let log = parts.pop().unwrap_or_default();
     (parts, log)
