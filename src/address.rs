@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::system::text::ascii;
 
 /// The identifier of a ticket.
 ///
@@ -150,7 +149,8 @@ impl Address {
     }
 
     /// Appends the text of the address; quicker than its `Display`, for the lines that are logged most.
-    pub fn push_to(&self, out: &mut String) {
+    #[inline]
+    pub fn push_to(&self, out: &mut Vec<u8>) {
         match self {
             Address::V4 { bits, prefix: 32 } => {
                 let mut text = [0; 16];
@@ -160,10 +160,13 @@ impl Address {
                     text[end..end + 4].copy_from_slice(&octet.text);
                     end += usize::from(octet.length);
                 }
-                out.push_str(ascii(&text[..end - 1]).unwrap_or_default());
+                let length = out.len() + end - 1;
+                // a copy of known length is quicker
+                out.extend_from_slice(&text);
+                out.truncate(length);
             }
-            Address::Name(text) | Address::Raw(text) => out.push_str(text),
-            other => out.push_str(&other.to_string()),
+            Address::Name(text) | Address::Raw(text) => out.extend_from_slice(text.as_bytes()),
+            other => out.extend_from_slice(other.to_string().as_bytes()),
         }
     }
 
@@ -300,9 +303,9 @@ mod tests {
         ] {
             let address = Address::parse(text).unwrap();
             assert_eq!(address.to_string(), normal, "{text}");
-            let mut pushed = String::new();
+            let mut pushed = b"x".to_vec();
             address.push_to(&mut pushed);
-            assert_eq!(pushed, normal, "{text}");
+            assert_eq!(String::from_utf8_lossy(&pushed[1..]), normal, "{text}");
         }
         assert!(Address::parse("1.2.3.4/255.0.255.0").is_err());
     }

@@ -14,6 +14,10 @@ pub(super) struct Models {
     free: Vec<u32>,
     /// The model that new lines are compared with.
     current: Option<u32>,
+    /// So many first and last bytes the last line had in common with it, at least.
+    usual: (usize, usize),
+    /// Memory in which an entry is put together.
+    entry: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -27,7 +31,7 @@ struct Model {
 struct Kept<'k> {
     model: u32,
     date: Option<(u32, u32)>,
-    /// The [`Difference`]s, as bytes, with the mark of the end behind them.
+    /// The [`Difference`]s, as bytes.
     differences: &'k [u8],
 }
 
@@ -39,37 +43,46 @@ struct Difference<'k> {
     text: &'k [u8],
 }
 
-/// What stands after the last difference; they begin with a number that is never 0.
-const END: u8 = 0;
-
 impl Models {
     /// Appends a line to the bytes of a ticket. `small`: as small as possible, which takes longer.
+    #[inline]
     pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>, small: bool) {
         let line = text.as_bytes();
-        let (model, prefix, suffix) = self.compare(text);
-        let Model { text, users } = &mut self.models[model as usize];
-        *users += 1;
-        write_number(bytes, u64::from(model) << 1 | u64::from(date.is_some()));
+        let (index, prefix, suffix) = self.compare(text);
+        let (model, entry) = (&mut self.models[index as usize], &mut self.entry);
+        model.users += 1;
+        entry.clear();
+        write_number(entry, u64::from(index) << 1 | u64::from(date.is_some()));
         if let Some((start, end)) = date {
-            write_number(bytes, start.into());
-            write_number(bytes, end.into());
+            write_number(entry, start.into());
+            write_number(entry, end.into());
         }
-        let old = &text.as_bytes()[prefix..text.len() - suffix];
+        let old = &model.text.as_bytes()[prefix..model.text.len() - suffix];
         let new = &line[prefix..line.len() - suffix];
-        Difference::find(prefix, old, new, small, bytes);
-        bytes.push(END);
+        Difference::find(prefix, old, new, small, entry);
+        bytes.reserve(entry.len() + 2);
+        write_number(bytes, entry.len() as u64);
+        bytes.extend_from_slice(entry);
     }
 
     /// Takes the first of the lines in `bytes` out of account: the length of its entry.
+    #[inline]
     pub fn forget_first(&mut self, bytes: &[u8]) -> usize {
-        let (kept, length) = Kept::read(bytes);
-        let model = &mut self.models[kept.model as usize];
-        model.users -= 1;
-        if model.users == 0 && self.current != Some(kept.model) {
-            *model = Model::default();
-            self.free.push(kept.model);
+        let mut rest = bytes;
+        let length = read_number(&mut rest) as usize;
+        let whole = bytes.len() - rest.len() + length;
+        let index = (read_number(&mut rest) >> 1) as usize;
+        self.models[index].users -= 1;
+        if self.models[index].users == 0 && self.current != Some(index as u32) {
+            self.free(index as u32);
         }
-        length
+        whole
+    }
+
+    #[cold]
+    fn free(&mut self, index: u32) {
+        self.models[index as usize] = Model::default();
+        self.free.push(index);
     }
 
     /// Takes all lines in `bytes` out of account.
@@ -85,9 +98,7 @@ impl Models {
         let mut lines = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (kept, length) = Kept::read(rest);
-            lines.push(self.line(&kept));
-            rest = &rest[length..];
+            lines.push(self.line(&Kept::read(&mut rest)));
         }
         lines
     }
@@ -108,12 +119,13 @@ impl Models {
 
     /// The model for a line, and how many first and last bytes they have in common: at least half of
     /// either, so that a model never takes much more room than the lines that need it.
+    #[inline]
     fn compare(&mut self, text: &str) -> (u32, usize, usize) {
         let line = text.as_bytes();
         if let Some(current) = self.current {
             let model = self.models[current as usize].text.as_bytes();
-            let prefix = common_prefix(model, line);
-            let suffix = common_suffix(&model[prefix..], &line[prefix..]);
+            let prefix = common_prefix(model, line, &mut self.usual.0);
+            let suffix = common_suffix(&model[prefix..], &line[prefix..], &mut self.usual.1);
             if 2 * (prefix + suffix) >= model.len().max(line.len()) {
                 return (current, prefix, suffix);
             }
@@ -123,8 +135,7 @@ impl Models {
 
     fn new_model(&mut self, text: &str) -> u32 {
         if let Some(old) = self.current.filter(|old| self.models[*old as usize].users == 0) {
-            self.models[old as usize] = Model::default();
-            self.free.push(old);
+            self.free(old);
         }
         let model = Model { text: text.into(), users: 0 };
         let index = match self.free.pop() {
@@ -138,32 +149,40 @@ impl Models {
             }
         };
         self.current = Some(index);
+        self.usual = (0, 0);
         index
     }
 }
 
 impl<'k> Kept<'k> {
-    /// The line that `bytes` begin with, and the length of its entry.
-    fn read(bytes: &'k [u8]) -> (Kept<'k>, usize) {
-        let mut rest = bytes;
-        let head = read_number(&mut rest);
-        let date = (head & 1 == 1).then(|| (read_number(&mut rest) as u32, read_number(&mut rest) as u32));
-        let differences = rest;
-        while Difference::read(&mut rest).is_some() {}
-        (Kept { model: (head >> 1) as u32, date, differences }, bytes.len() - rest.len())
+    /// The line that `bytes` begin with; they go on after its entry.
+    fn read(bytes: &mut &'k [u8]) -> Kept<'k> {
+        let length = read_number(bytes) as usize;
+        let (mut entry, rest) = bytes.split_at(length);
+        *bytes = rest;
+        let head = read_number(&mut entry);
+        let date =
+            (head & 1 == 1).then(|| (read_number(&mut entry) as u32, read_number(&mut entry) as u32));
+        Kept { model: (head >> 1) as u32, date, differences: entry }
     }
 }
 
 impl<'k> Difference<'k> {
     /// Writes what makes `new` out of `old`, which stands after `copy` equal bytes: as one difference, or
     /// word by word.
-    fn find(mut copy: usize, old: &[u8], new: &[u8], by_words: bool, out: &mut Vec<u8>) {
-        let words = |text: &[u8]| memchr::memchr_iter(b' ', text).count();
-        if old.is_empty() && new.is_empty() {
-            return;
+    #[inline]
+    fn find(copy: usize, old: &[u8], new: &[u8], by_words: bool, out: &mut Vec<u8>) {
+        if by_words {
+            Self::find_by_words(copy, old, new, out);
+        } else if !old.is_empty() || !new.is_empty() {
+            Difference { copy, skip: old.len(), text: new }.write(out);
         }
-        if !by_words || words(old) != words(new) {
-            return Difference { copy, skip: old.len(), text: new }.write(out);
+    }
+
+    fn find_by_words(mut copy: usize, old: &[u8], new: &[u8], out: &mut Vec<u8>) {
+        let words = |text: &[u8]| memchr::memchr_iter(b' ', text).count();
+        if words(old) != words(new) {
+            return Self::find(copy, old, new, false, out);
         }
         for (old, new) in old.split(|byte| *byte == b' ').zip(new.split(|byte| *byte == b' ')) {
             if old != new {
@@ -177,18 +196,21 @@ impl<'k> Difference<'k> {
         }
     }
 
+    #[inline]
     fn write(&self, out: &mut Vec<u8>) {
         out.reserve(self.text.len() + 8);
-        for length in [self.copy + 1, self.skip, self.text.len()] {
+        for length in [self.copy, self.skip, self.text.len()] {
             write_number(out, length as u64);
         }
         out.extend_from_slice(self.text);
     }
 
-    /// The next one, or `None` at the mark of the end.
+    /// The next one, if there is one.
     fn read(bytes: &mut &'k [u8]) -> Option<Difference<'k>> {
-        let copy = read_number(bytes).checked_sub(1)? as usize;
-        let [skip, length] = [(); 2].map(|()| read_number(bytes) as usize);
+        if bytes.is_empty() {
+            return None;
+        }
+        let [copy, skip, length] = [(); 3].map(|()| read_number(bytes) as usize);
         let (text, rest) = bytes.split_at(length);
         *bytes = rest;
         Some(Difference { copy, skip, text })
@@ -196,6 +218,7 @@ impl<'k> Difference<'k> {
 }
 
 /// Numbers in groups of seven bits, the lowest first; all but the last have the eighth bit set.
+#[inline]
 pub(super) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -204,7 +227,12 @@ pub(super) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
+#[inline]
 pub(super) fn read_number(bytes: &mut &[u8]) -> u64 {
+    if let [byte @ ..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return u64::from(*byte);
+    }
     let mut number = 0;
     let mut shift = 0;
     while let [byte, rest @ ..] = *bytes {
@@ -218,46 +246,57 @@ pub(super) fn read_number(bytes: &mut &[u8]) -> u64 {
     number
 }
 
-/// How many bytes both begin with.
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let mut length = 0;
-    while let (Some(a), Some(b)) = (a[length..].first_chunk::<32>(), b[length..].first_chunk::<32>()) {
-        if a != b {
-            break;
-        }
-        length += 32;
-    }
-    while let (Some(a), Some(b)) = (a[length..].first_chunk::<8>(), b[length..].first_chunk::<8>()) {
+/// Lines have about as many bytes in common with their model as the line before; up to so many fewer.
+const TOLERANCE: usize = 8;
+
+/// How many bytes both begin with; `usual` is the number to try first.
+#[inline]
+fn common_prefix(a: &[u8], b: &[u8], usual: &mut usize) -> usize {
+    let length = a.len().min(b.len());
+    let (a, b) = (&a[..length], &b[..length]);
+    let is_usual = *usual <= length && are_equal(&a[..*usual], &b[..*usual]);
+    let mut same = if is_usual { *usual } else { 0 };
+    while let (Some(a), Some(b)) = (a[same..].first_chunk(), b[same..].first_chunk()) {
         let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
         if differing != 0 {
-            return length + differing.trailing_zeros() as usize / 8;
+            same += differing.trailing_zeros() as usize / 8;
+            *usual = same.saturating_sub(TOLERANCE);
+            return same;
         }
-        length += 8;
+        same += 8;
     }
-    length + a[length..].iter().zip(&b[length..]).take_while(|(a, b)| a == b).count()
+    same + a[same..].iter().zip(&b[same..]).take_while(|(a, b)| a == b).count()
 }
 
-/// How many bytes both end with.
-fn common_suffix(mut a: &[u8], mut b: &[u8]) -> usize {
-    let whole = a.len();
-    while let (Some((a_rest, a_end)), Some((b_rest, b_end))) =
-        (a.split_last_chunk::<32>(), b.split_last_chunk::<32>())
-    {
-        if a_end != b_end {
-            break;
-        }
-        (a, b) = (a_rest, b_rest);
-    }
-    while let (Some((a_rest, a_end)), Some((b_rest, b_end))) =
-        (a.split_last_chunk::<8>(), b.split_last_chunk::<8>())
-    {
-        let differing = u64::from_le_bytes(*a_end) ^ u64::from_le_bytes(*b_end);
+/// How many bytes both end with; `usual` is the number to try first.
+#[inline]
+fn common_suffix(a: &[u8], b: &[u8], usual: &mut usize) -> usize {
+    let length = a.len().min(b.len());
+    let (a, b) = (&a[a.len() - length..], &b[b.len() - length..]);
+    let is_usual = *usual <= length && are_equal(&a[length - *usual..], &b[length - *usual..]);
+    let mut rest = if is_usual { length - *usual } else { length };
+    while let (Some(a), Some(b)) = (a[..rest].last_chunk(), b[..rest].last_chunk()) {
+        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
         if differing != 0 {
-            return whole - a.len() + differing.leading_zeros() as usize / 8;
+            let same = length - rest + differing.leading_zeros() as usize / 8;
+            *usual = same.saturating_sub(TOLERANCE);
+            return same;
         }
-        (a, b) = (a_rest, b_rest);
+        rest -= 8;
     }
-    whole - a.len() + a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
+    let (a, b) = (a[..rest].iter().rev(), b[..rest].iter().rev());
+    length - rest + a.zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// Whether pieces of the same length are equal. The C library does that quickly, but not every one.
+#[inline]
+fn are_equal(a: &[u8], b: &[u8]) -> bool {
+    if cfg!(not(target_env = "musl")) {
+        return a == b;
+    }
+    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let (a_words, b_words) = (a.chunks_exact(8), b.chunks_exact(8));
+    a_words.remainder() == b_words.remainder() && a_words.zip(b_words).all(|(a, b)| word(a) == word(b))
 }
 
 #[cfg(test)]
@@ -319,8 +358,10 @@ mod tests {
             ("0123456789abcdefgh", "X123456789abcdefgh", 0, 17),
             ("23456789abcdefgh", "0123456789abcdefgh", 0, 16),
         ] {
-            assert_eq!(common_prefix(a.as_bytes(), b.as_bytes()), prefix, "{a} {b}");
-            assert_eq!(common_suffix(a.as_bytes(), b.as_bytes()), suffix, "{a} {b}");
+            for usual in [0, 2, 16, usize::MAX] {
+                assert_eq!(common_prefix(a.as_bytes(), b.as_bytes(), &mut { usual }), prefix, "{a} {b}");
+                assert_eq!(common_suffix(a.as_bytes(), b.as_bytes(), &mut { usual }), suffix, "{a} {b}");
+            }
         }
     }
 }

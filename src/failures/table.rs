@@ -62,10 +62,16 @@ impl<T> Table<T> {
     /// The number of an identifier's slot.
     #[inline]
     pub fn find(&self, id: &Address) -> Option<u32> {
-        let is_it = |slot: &u32| self.slots.get(*slot as usize).is_some_and(|slot| slot.is_of(id));
-        if is_it(&self.last.get()) {
-            return Some(self.last.get());
+        let last = self.last.get();
+        match self.slots.get(last as usize) {
+            Some(slot) if slot.is_of(id) => Some(last),
+            _ => self.look_up(id),
         }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, id: &Address) -> Option<u32> {
+        let is_it = |slot: &u32| self.slots.get(*slot as usize).is_some_and(|slot| slot.is_of(id));
         let slot = self.index.find(self.hasher.hash_one(id), is_it).copied()?;
         self.last.set(slot);
         Some(slot)

@@ -78,8 +78,13 @@ impl Matches {
 }
 
 /// A line without its end.
+#[inline]
 pub fn trimmed(line: &str) -> &str {
-    let end = line.bytes().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    let bytes = line.as_bytes();
+    let mut end = bytes.len();
+    while end > 0 && matches!(bytes[end - 1], b'\r' | b'\n') {
+        end -= 1;
+    }
     &line[..end]
 }
 

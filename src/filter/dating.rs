@@ -1,8 +1,7 @@
 //! Which time a line has: its own, that of the line before, or now (COMPAT §4.6).
 
 use super::find::Line;
-use super::{Failure, Filter, Note, trimmed};
-use crate::address::Address;
+use super::{Filter, Note, Sink, trimmed};
 use crate::config::duration::seconds2str;
 use crate::date::{Stamp, TimeError};
 use crate::level;
@@ -68,26 +67,39 @@ impl Filter {
     /// Finds the failures of one line of a log.
     ///
     /// `line` is decoded text; its line end may be included (which spares a copy). Failures and notes
-    /// are appended to `failures` and `notes`.
+    /// go to `failures` and `notes`.
     ///
     /// The error is an exception that upstream would raise for this line.
     pub fn process_line(
         &mut self,
         line: &str,
         now: f64,
-        failures: &mut Vec<Failure>,
+        failures: &mut impl Sink,
         notes: &mut Vec<Note>,
     ) -> Result<(), Exception> {
-        self.process_line_for(line, now, &|_| true, failures, notes)
+        let one_line = !trimmed(line).contains('\n');
+        self.process(line, one_line, now, failures, notes)
     }
 
-    /// As [`Filter::process_line`], but groups are only collected for addresses that `wants_groups`.
-    pub fn process_line_for(
+    /// As [`Filter::process_line`], for a line with no line feed inside.
+    #[inline]
+    pub fn process_one_line(
         &mut self,
         line: &str,
         now: f64,
-        wants_groups: &dyn Fn(&Address) -> bool,
-        failures: &mut Vec<Failure>,
+        failures: &mut impl Sink,
+        notes: &mut Vec<Note>,
+    ) -> Result<(), Exception> {
+        self.process(line, true, now, failures, notes)
+    }
+
+    #[inline]
+    fn process(
+        &mut self,
+        line: &str,
+        one_line: bool,
+        now: f64,
+        failures: &mut impl Sink,
         notes: &mut Vec<Note>,
     ) -> Result<(), Exception> {
         let text = trimmed(line);
@@ -154,10 +166,10 @@ impl Filter {
                 split,
                 whole,
                 raw,
+                one_line,
                 time,
                 undated,
                 now,
-                wants_groups,
                 failures,
                 notes,
                 buffered,
@@ -172,7 +184,7 @@ impl Filter {
         &mut self,
         line: Dated<'_>,
         now: f64,
-        failures: &mut Vec<Failure>,
+        failures: &mut impl Sink,
         notes: &mut Vec<Note>,
     ) {
         self.dating.text = line.date.to_owned();
@@ -181,16 +193,16 @@ impl Filter {
         let split = Split { before: line.before, date: line.date, after: line.after };
         let text = [line.before, line.date, line.after].concat();
         if let Some(time) = self.plausible(&text, time, now, notes).filter(|_| !self.is_stopped(&split)) {
-            let wants_groups = &|_: &Address| true;
             let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
+            let one_line = false;
             self.find(Line {
                 split,
                 whole,
                 raw,
+                one_line,
                 time,
                 undated,
                 now,
-                wants_groups,
                 failures,
                 notes,
                 buffered,

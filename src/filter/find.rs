@@ -4,7 +4,7 @@ use super::dating::{OncePerDay, Split};
 use super::identify::{fid_tuple, identify};
 use super::rules::Rules;
 use super::session::Sessions;
-use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Mode, Note, UseDns, Work, multiline};
+use super::{Data, Failure, Filter, Id, Item, MatchLine, Matches, Mode, Note, Sink, UseDns, Work, multiline};
 use crate::address::Address;
 use crate::date::Stamp;
 use crate::level;
@@ -24,26 +24,25 @@ pub(super) struct Memory {
 }
 
 /// The line at hand, what is known of it, and where the results go.
-pub(super) struct Line<'a> {
+pub(super) struct Line<'a, S> {
     pub split: Split<'a>,
     /// The line as it was read, if it is the split one in one piece (and not dated like an earlier one).
     pub whole: Option<&'a str>,
     /// `before + after` with its line end, where that stands in one piece somewhere.
     pub raw: Option<&'a str>,
+    /// Whether there is certainly no line feed inside.
+    pub one_line: bool,
     pub time: Option<Stamp>,
     /// Whether the time is not the line's own.
     pub undated: bool,
     pub now: f64,
-    /// Whether the groups of a failure of this address are wanted. (They are not where the address has
-    /// failed before, and collecting them costs more than finding them.)
-    pub wants_groups: &'a dyn Fn(&Address) -> bool,
-    pub failures: &'a mut Vec<Failure>,
+    pub failures: &'a mut S,
     pub notes: &'a mut Vec<Note>,
     /// The buffered lines that line numbers refer to; only kept where regexes span lines.
     pub buffered: Vec<MatchLine>,
 }
 
-impl Line<'_> {
+impl<S> Line<'_, S> {
     fn kept(&self) -> MatchLine {
         let Split { before, date, after } = self.split;
         MatchLine::new(before, date, after)
@@ -60,13 +59,8 @@ impl Line<'_> {
 
     /// The lines that a match used, and those that stay for later.
     fn partition(&self, hit: &Hit) -> (Matches, Vec<MatchLine>) {
-        match self.buffered.is_empty() {
-            true => (self.alone(), Vec::new()),
-            false => {
-                let (used, rest) = multiline::partition(&self.buffered, hit.regex, hit.text, hit.captures);
-                (Matches::Lines(used), rest)
-            }
-        }
+        let (used, rest) = multiline::partition(&self.buffered, hit.regex, hit.text, hit.captures);
+        (Matches::Lines(used), rest)
     }
 
     /// The line just searched, as [`Matches::This`] means it.
@@ -96,21 +90,22 @@ enum Outcome {
 impl Filter {
     /// Searches a line that has been taken apart.
     #[inline]
-    pub(super) fn find(&mut self, line: Line) {
+    pub(super) fn find(&mut self, line: Line<impl Sink>) {
         let Filter { rules, mode, memory, work, .. } = self;
         Search { rules, mode: *mode, memory, line }.find(work);
     }
 }
 
 /// The search of one line.
-struct Search<'f, 'l> {
+struct Search<'f, 'l, S> {
     rules: &'f Rules,
     mode: Mode,
     memory: &'f mut Memory,
-    line: Line<'l>,
+    line: Line<'l, S>,
 }
 
-impl Search<'_, '_> {
+impl<S: Sink> Search<'_, '_, S> {
+    #[inline]
     fn find(&mut self, work: &mut Work) {
         if self.rules.max_lines > 1 {
             let buffer = &mut self.memory.buffer;
@@ -118,6 +113,7 @@ impl Search<'_, '_> {
             let surplus = buffer.len().saturating_sub(self.rules.max_lines);
             buffer.drain(..surplus);
             self.line.buffered = buffer.clone();
+            self.line.one_line = false;
             let text = multiline::join(buffer);
             return self.find_in(&text, work);
         }
@@ -161,6 +157,8 @@ impl Search<'_, '_> {
         if self.rules.max_lines > 1 {
             self.memory.buffer = vec![MatchLine::new("", "", found)];
         }
+        // another follows
+        self.line.one_line &= !found.ends_with('\n');
         content.clear();
         content.push_str(found);
         content.push('\n');
@@ -178,24 +176,33 @@ impl Search<'_, '_> {
     ) {
         let rules = self.rules;
         rules.candidates(text, candidates);
-        let mut replaced: Option<String> = None;
-        let mut next = 0;
-        while let Some(&index) = candidates.get(next) {
-            next += 1;
+        for &index in candidates.iter() {
             let regex = &rules.failregex[index];
-            let text = replaced.as_deref().unwrap_or(text);
-            if !self.search(regex, text, captures) {
-                continue;
+            if self.search(regex, text, captures) {
+                if self.matched(index, Hit { regex, text, captures }, pre) {
+                    break;
+                }
+                if rules.max_lines > 1 {
+                    self.try_later(index + 1, pre, captures);
+                    break;
+                }
             }
-            if self.matched(index, Hit { regex, text, captures }, pre) {
-                break;
-            }
-            if rules.max_lines > 1 {
-                // all others may match what the lines are now
-                replaced = Some(multiline::join(&self.memory.buffer));
-                candidates.clear();
-                candidates.extend(index + 1..rules.failregex.len());
-                next = 0;
+        }
+    }
+
+    /// Tries the failregexes from the one of number `next` on, after one that spans lines has matched: all others may
+    /// match what the lines are now.
+    #[cold]
+    fn try_later(&mut self, next: usize, pre: Option<Hit>, captures: &mut Captures) {
+        let rules = self.rules;
+        let mut text = multiline::join(&self.memory.buffer);
+        for index in next..rules.failregex.len() {
+            let regex = &rules.failregex[index];
+            if self.search(regex, &text, captures) {
+                if self.matched(index, Hit { regex, text: &text, captures }, pre) {
+                    break;
+                }
+                text = multiline::join(&self.memory.buffer);
             }
         }
     }
@@ -203,7 +210,11 @@ impl Search<'_, '_> {
     /// A search that treats "too many steps" as no match and says so once a day.
     #[inline]
     fn search(&mut self, regex: &FailRegex, text: &str, captures: &mut Captures) -> bool {
-        match regex.regex().search(text.as_bytes(), 0, captures) {
+        let found = match self.line.one_line {
+            true => regex.regex().search_line(text.as_bytes(), captures),
+            false => regex.regex().search(text.as_bytes(), 0, captures),
+        };
+        match found {
             Ok(found) => found,
             Err(StepLimit) => {
                 self.gave_up(regex, text);
@@ -232,14 +243,20 @@ impl Search<'_, '_> {
         if !self.rules.ignoreregex.is_empty() && self.is_ignored(hit.text, Some(hit)) {
             return !check_all;
         }
-        let (lines, rest) = self.line.partition(&hit);
+        let (lines, rest) = match self.line.buffered.is_empty() {
+            true => (self.line.alone(), None),
+            false => {
+                let (used, rest) = self.line.partition(&hit);
+                (used, Some(rest))
+            }
+        };
         if self.line.undated {
             self.warn_undated(&lines);
             if self.line.time.is_none() && self.mode.check_find_time {
                 return false;
             }
         }
-        if self.rules.max_lines > 1 {
+        if let Some(rest) = rest {
             self.memory.buffer = rest;
         }
         let alone = pre.is_none_or(|pre| pre.regex.has_only(Role::Content))
@@ -268,10 +285,10 @@ impl Search<'_, '_> {
         let raw_host = is_raw(self.rules, self.mode);
         let found = identify(raw_host, |role| hit.regex.text(role, hit.text, hit.captures), None);
         let Some((id, beside)) = found else { return Outcome::Nobody };
-        let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
+        let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !line.failures.wants_groups(id));
         let mut data = if wanted { groups_of(hit) } else { Data::default() };
         set_beside(&mut data, beside);
-        line.failures.push(Failure { regex, id, time: line.time, data, matches });
+        line.failures.take(Failure { regex, id, time: line.time, data, matches }, line.notes);
         Outcome::Failure
     }
 
@@ -286,7 +303,7 @@ impl Search<'_, '_> {
             let found = identify(raw_host, |role| fail.text(role), tuple.as_deref());
             let Some((id, beside)) = found else { return Outcome::Nobody };
             set_beside(&mut fail, beside);
-            line.failures.push(Failure { regex, id, time: line.time, data: fail, matches: lines });
+            line.failures.take(Failure { regex, id, time: line.time, data: fail, matches: lines }, line.notes);
             return Outcome::Failure;
         };
         let session = self.memory.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);
@@ -306,10 +323,10 @@ impl Search<'_, '_> {
         };
         let keep = check_all || id == Id::Pending;
         let matches = session.hand_over(keep, line.searched());
-        let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !(line.wants_groups)(id));
+        let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !line.failures.wants_groups(id));
         set_beside(&mut session.data, beside);
         let data = if wanted { session.data.clone() } else { Data::default() };
-        line.failures.push(Failure { regex, id, time: line.time, data, matches });
+        line.failures.take(Failure { regex, id, time: line.time, data, matches }, line.notes);
         Outcome::Failure
     }
 

@@ -6,7 +6,22 @@ use crate::pattern::Role;
 
 /// Who failed, from the groups, and the address beside it where the failure-id is another; `None` if no
 /// group says so yet. `tuple` is a failure-id of several groups, as Python writes it.
+#[inline]
 pub(super) fn identify<'t>(
+    raw_host: bool,
+    group: impl Fn(Role) -> Option<&'t str>,
+    tuple: Option<&'t str>,
+) -> Option<(Id, Option<Address>)> {
+    match group(Role::Ip4) {
+        // nearly always
+        Some(ip) if tuple.is_none() && group(Role::Fid).is_none() && group(Role::Cidr).is_none() => {
+            Some((Id::Known(Address::v4_group(ip)), None))
+        }
+        _ => identify_by_all(raw_host, group, tuple),
+    }
+}
+
+fn identify_by_all<'t>(
     raw_host: bool,
     group: impl Fn(Role) -> Option<&'t str>,
     tuple: Option<&'t str>,

@@ -93,6 +93,25 @@ pub struct Failure {
     pub matches: Matches,
 }
 
+/// Where the failures of a line go.
+pub trait Sink {
+    /// Whether the groups of a failure of this address are wanted. (They are not where the address has failed before, and
+    /// collecting them costs more than finding them.)
+    fn wants_groups(&self, id: &Address) -> bool;
+    /// Takes a failure; `notes` is what has been told so far.
+    fn take(&mut self, failure: Failure, notes: &[Note]);
+}
+
+impl Sink for Vec<Failure> {
+    fn wants_groups(&self, _id: &Address) -> bool {
+        true
+    }
+
+    fn take(&mut self, failure: Failure, _notes: &[Note]) {
+        self.push(failure);
+    }
+}
+
 /// What the filter tells besides failures.
 #[derive(Clone, Debug)]
 pub enum Note {

@@ -10,7 +10,6 @@ use crate::level;
 
 impl Jail {
     /// A failure that nothing ignores.
-    #[inline]
     pub(super) fn count(&mut self, pending: Pending, now: f64, out: &mut Vec<Effect>) {
         let Pending { id: Id::Known(id), time, mut data, matches, line, origin, .. } = pending else {
             return;
@@ -29,9 +28,14 @@ impl Jail {
         if retry >= self.failures.max_retry as f64 {
             self.ban_failing(&id, now, out);
         }
-        if self.increment.enabled && self.remembers {
+        if self.asks_history() {
             out.push(Effect::AskHistory(Question::Failure { id, time }));
         }
+    }
+
+    /// Whether earlier bans of a failing host are asked for.
+    pub(super) fn asks_history(&self) -> bool {
+        self.increment.enabled && self.remembers
     }
 
     pub(super) fn ban_failing(&mut self, id: &Address, now: f64, out: &mut Vec<Effect>) {

@@ -4,6 +4,7 @@
 //! look up a name) comes out as [`Effect`]s in order.
 //!
 //! - `effect` – what comes out
+//! - `taking` – the failures of a line, nearly all of which are counted at once
 //! - `pending` – a failure on its way: names to look up, ignore lists, `ignorecommand`
 //! - `banning` – counted, and banned or not
 //! - `increment` – hosts that were banned before
@@ -12,6 +13,7 @@ mod banning;
 mod effect;
 mod increment;
 mod pending;
+mod taking;
 
 use std::collections::VecDeque;
 
@@ -28,6 +30,7 @@ pub use effect::{Effect, Question};
 pub use increment::Increment;
 use pending::Origin;
 pub use pending::Pending;
+use taking::Taking;
 
 /// Name, rules and state of one jail.
 pub struct Jail {
@@ -67,7 +70,7 @@ impl Jail {
         out.push(Effect::Log { level, logger, text: format!("[{}] {text}", self.name) });
     }
 
-    /// Searches one line of a log. The error is the exception that upstream would log for it.
+    /// Searches one line of a log, with no line feed inside. The error is the exception that upstream would log for it.
     pub fn line(
         &mut self,
         line: &str,
@@ -75,10 +78,14 @@ impl Jail {
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) -> Result<(), Exception> {
+        let asks = self.ignore.has_command() || self.ignore.cache.is_some();
+        let at_once = self.waiting.is_empty() && !asks && !self.asks_history();
         let Jail { filter, failures, ignore, found, notes, .. } = self;
-        let asks = ignore.has_command() || ignore.cache.is_some();
-        let wants_groups = |id: &Address| asks || !failures.has(id);
-        let result = filter.process_line_for(line, now, &wants_groups, found, notes);
+        let mut taking = Taking { at_once, asks, failures, ignore, line, now, known, out, due: None, rest: found };
+        let result = filter.process_one_line(line, now, &mut taking, notes);
+        if let Some(id) = taking.due {
+            self.ban_failing(&id, now, out);
+        }
         self.take_results(line, now, known, out);
         result
     }
@@ -104,14 +111,14 @@ impl Jail {
         if self.found.is_empty() {
             return;
         }
-        // from the first on
-        self.found.reverse();
-        while let Some(failure) = self.found.pop() {
+        let mut found = std::mem::take(&mut self.found);
+        for failure in found.drain(..) {
             let time = failure.time.map_or(now, Stamp::seconds).min(now);
             let (id, data, matches) = (failure.id, failure.data, failure.matches);
             let pending = Pending { id, time, data, matches, line, origin: Origin::Line, command: None };
             self.receive(pending, now, known, out);
         }
+        self.found = found;
     }
 
     #[cold]

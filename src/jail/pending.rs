@@ -63,7 +63,6 @@ impl Jail {
         self.waiting.len()
     }
 
-    #[inline]
     pub(super) fn receive(
         &mut self,
         pending: Pending,
@@ -71,15 +70,11 @@ impl Jail {
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) {
-        if !self.waiting.is_empty() {
-            self.queue(pending, out);
-        } else if let Id::Known(_) = pending.id {
-            if let Some(rest) = self.handle_known(pending, now, known, out) {
-                self.waiting.push_back(rest.into_owned());
-            }
-        } else {
+        if self.waiting.is_empty() {
             let rest = self.handle(pending, now, known, out);
             self.waiting.extend(rest.into_iter().map(Pending::into_owned));
+        } else {
+            self.queue(pending, out);
         }
     }
 
@@ -151,7 +146,6 @@ impl Jail {
     }
 
     /// Counts a failure of a known address, or gives it back if it has to wait.
-    #[inline]
     fn handle_known<'l>(
         &mut self,
         pending: Pending<'l>,
@@ -176,7 +170,6 @@ impl Jail {
     }
 
     /// Asks the ignore lists, then the cache and the command. An empty reason is one that is not told.
-    #[inline]
     fn verdict(
         &mut self,
         pending: &Pending,

@@ -116,15 +116,17 @@ fn kind_of(code: u32) -> u8 {
     }
 }
 
-/// What a byte at the start of a character says about membership.
+/// What a byte at the start of a character says about membership. Those of members are odd.
 const NO: u8 = 0;
 const YES: u8 = 1;
 const CHECK: u8 = 2;
+/// A byte of a member that is not ASCII.
+const PART: u8 = 3;
 
 /// A set in the form it is matched with.
 #[derive(Debug)]
 pub(super) struct Class {
-    /// By byte: [`NO`], [`YES`] (also the bytes inside the character), [`CHECK`] the character.
+    /// By byte: [`NO`], [`YES`], [`PART`] (also the bytes inside the character), [`CHECK`] the character.
     table: [u8; 256],
     exact: Exact,
     kinds: u8,
@@ -152,11 +154,11 @@ impl Class {
         }
         let kinds = match others {
             NO => 0,
-            YES => ALL_KINDS,
+            PART => ALL_KINDS,
             _ => exact.kinds(),
         };
         let stops: Vec<u8> = (0..0x80).filter(|b| table[usize::from(*b)] == NO).collect();
-        let stops = (others == YES && stops.len() <= 3).then_some(stops);
+        let stops = (others == PART && stops.len() <= 3).then_some(stops);
         Class { table, exact, kinds, stops }
     }
 
@@ -184,6 +186,11 @@ impl Class {
         self.stops.as_deref()
     }
 
+    /// Whether the ASCII members are the digits.
+    pub fn is_digits(&self) -> bool {
+        (0..0x80).all(|byte: u8| (self.table[usize::from(byte)] == YES) == byte.is_ascii_digit())
+    }
+
     pub fn first(&self) -> First {
         let mut first = First { kinds: self.kinds, ..First::default() };
         for byte in 0..0x80 {
@@ -200,10 +207,17 @@ impl Class {
         let byte = *text.get(pos)?;
         match self.table[usize::from(byte)] {
             NO => None,
-            YES if byte < 0x80 => Some(pos + 1),
-            YES => Some(next_char(text, pos)),
+            YES => Some(pos + 1),
+            PART => Some(next_char(text, pos)),
             _ => self.step_checked(text, pos),
         }
+    }
+
+    /// How many ASCII members `text` begins with, up to `most`.
+    #[inline(always)]
+    pub fn ascii_run(&self, text: &[u8], most: usize) -> usize {
+        let text = &text[..most.min(text.len())];
+        text.iter().position(|byte| self.table[usize::from(*byte)] != YES).unwrap_or(text.len())
     }
 
     #[cold]
@@ -217,7 +231,7 @@ impl Class {
     pub fn run(&self, text: &[u8], mut pos: usize) -> usize {
         loop {
             let rest = text.get(pos..).unwrap_or_default();
-            let stop = rest.iter().position(|byte| self.table[usize::from(*byte)] != YES);
+            let stop = rest.iter().position(|byte| self.table[usize::from(*byte)] & 1 == 0);
             let Some(stop) = stop else { return pos + rest.len() };
             pos += stop;
             if self.table[usize::from(rest[stop])] == NO {
@@ -278,8 +292,8 @@ impl Exact {
         let all = self.categories.iter().any(|&(_, negated)| self.ascii && negated);
         let some = self.ranges.iter().any(reached) || (!self.ascii && !self.categories.is_empty());
         match (all, some) {
-            (true, _) => u8::from(!self.negated),
-            (false, false) => u8::from(self.negated),
+            (true, _) => if self.negated { NO } else { PART },
+            (false, false) => if self.negated { PART } else { NO },
             (false, true) => CHECK,
         }
     }

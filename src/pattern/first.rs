@@ -46,7 +46,7 @@ fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
             Position::LastLineEnd | Position::LineEnd => next.and(First::LINE_END),
             _ => next,
         },
-        Inst::Save(_) | Inst::LoopStart(_) | Inst::Atomic { .. } => next,
+        Inst::Save(_) | Inst::Quad { .. } | Inst::LoopStart(_) | Inst::Atomic { .. } => next,
         Inst::Jump(to) => firsts[*to as usize],
         Inst::Choice(index) => {
             let ways = &draft.choices[*index as usize];
@@ -56,6 +56,7 @@ fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
         | Inst::Gap(index)
         | Inst::Few(index)
         | Inst::Greedy(index)
+        | Inst::Maybe { run: index, .. }
         | Inst::Whole { run: index, .. } => {
             let run = &program.runs[*index as usize];
             let class = program.classes[run.class as usize].first();

@@ -36,6 +36,9 @@ fn special_form(run: &Run, index: u32) -> Option<Inst> {
         (Follow::Longest, RunKind::Table) if run.max == NO_LIMIT && run.min <= 1 => {
             Some(Inst::Whole { run: index, class: run.class, some: run.min == 1 })
         }
+        (Follow::Longest, RunKind::Table) if (run.min, run.max) == (0, 1) => {
+            Some(Inst::Maybe { run: index, class: run.class })
+        }
         (Follow::Longest, RunKind::Table) if run.max != NO_LIMIT => Some(Inst::Few(index)),
         (_, RunKind::Table | RunKind::Line) if !run.lazy && run.max == NO_LIMIT && run.min <= 1 => {
             Some(Inst::Greedy(index))

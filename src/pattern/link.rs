@@ -36,6 +36,9 @@ fn target(draft: &Draft, mut pc: Pc) -> Pc {
 }
 
 fn op(draft: &Draft, pc: usize) -> Op {
+    if let Some(quad) = quad(draft, pc) {
+        return Op { inst: quad, next: target(draft, pc as Pc + 4) };
+    }
     let inst = match draft.insts[pc].clone() {
         Inst::Atomic { end } => Inst::Atomic { end: target(draft, end) },
         Inst::Conditional { group, yes, no } => {
@@ -49,6 +52,21 @@ fn op(draft: &Draft, pc: usize) -> Op {
         _ => false,
     };
     Op { inst, next: target(draft, pc as Pc + if skipped { 2 } else { 1 }) }
+}
+
+/// `((?:\d{1,3}\.){3}\d{1,3})`, where a shorter last number would not do, in one instruction.
+fn quad(draft: &Draft, pc: usize) -> Option<Inst> {
+    let [Inst::Save(start), Inst::Fields(fields), Inst::Few(last), Inst::Save(end)] = *draft.insts.get(pc..pc + 4)?
+    else {
+        return None;
+    };
+    let (fields, last) = (&draft.program.fields[fields as usize], &draft.program.runs[last as usize]);
+    let is_number = |min, max, class: u32| (min, max) == (1, 3) && draft.program.classes[class as usize].is_digits();
+    (fields.count == 3
+        && fields.separator == b'.'
+        && is_number(fields.min, fields.max, fields.class)
+        && is_number(last.min, last.max, last.class))
+    .then_some(Inst::Quad { start, end })
 }
 
 /// The ways of a choice, with those of the choices that they begin with.

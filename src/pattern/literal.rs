@@ -49,8 +49,13 @@ impl Literal {
     }
 
     /// First place at or after `from`.
-    #[inline]
     pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        self.find_inline(text, from)
+    }
+
+    /// The same, for where it is done most.
+    #[inline(always)]
+    pub fn find_inline(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut next = from + self.rare_at;
         for _ in 0..TRIES {
             let found = next + memchr(self.rare, text.get(next..)?)?;
@@ -60,7 +65,11 @@ impl Literal {
             }
             next = found + 1;
         }
-        let from = next - self.rare_at;
+        self.find_common(text, next - self.rare_at)
+    }
+
+    #[cold]
+    fn find_common(&self, text: &[u8], from: usize) -> Option<usize> {
         self.finder.find(text.get(from..)?).map(|at| from + at)
     }
 

@@ -42,10 +42,15 @@ pub(super) enum Inst {
     Run(u32),
     /// Run `.0`, which is of all characters of the class that there are: at least one, or none.
     Whole { run: u32, class: u32, some: bool },
+    /// Run `.0`, which is of the character of the class that there is, if there is one.
+    Maybe { run: u32, class: u32 },
     /// Run `.0`, which is of all characters of the class that there are, within its bounds.
     Few(u32),
     /// Entry `.0` of the fields.
     Fields(u32),
+    /// An IPv4 address, its ends remembered in these slots. Where the text is not quite that, the next instructions say
+    /// the same one after the other: this one is `Save(start)`. Not in drafts.
+    Quad { start: u32, end: u32 },
     /// Run `.0`, which is greedy, without limit, of none or one at least.
     Greedy(u32),
     /// Run `.0`, which is `.*?` up to a text.

@@ -80,6 +80,15 @@ pub struct Info {
     pub required_literals: Vec<String>,
 }
 
+/// What kind of search is made.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Search,
+    /// In a text whose only line feed is its last character.
+    SearchLine,
+    MatchHere,
+}
+
 /// A compiled regular expression; cheap to clone.
 #[derive(Clone)]
 pub struct Regex(Arc<Compiled>);
@@ -142,20 +151,26 @@ impl Regex {
     /// `text` must be valid UTF-8 and `start` a character boundary; on other bytes the result is
     /// unspecified, but nothing panics. `caps` holds the groups if the answer is `true`.
     pub fn search(&self, text: &[u8], start: usize, caps: &mut Captures) -> Result<bool, StepLimit> {
-        self.find(text, start, caps, false)
+        self.find(text, start, caps, How::Search)
+    }
+
+    /// The same from the start of a text whose only line feed, if it has one, is its last character: quicker.
+    pub fn search_line(&self, line: &[u8], caps: &mut Captures) -> Result<bool, StepLimit> {
+        self.find(line, 0, caps, How::SearchLine)
     }
 
     /// `re.match(text, start)`: a match that begins exactly at byte `start`.
     pub fn match_at(&self, text: &[u8], start: usize, caps: &mut Captures) -> Result<bool, StepLimit> {
-        self.find(text, start, caps, true)
+        self.find(text, start, caps, How::MatchHere)
     }
 
+    #[inline]
     fn find(
         &self,
         text: &[u8],
         start: usize,
         caps: &mut Captures,
-        anchored: bool,
+        how: How,
     ) -> Result<bool, StepLimit> {
         caps.valid = false;
         if text.len() >= UNSET as usize {
@@ -166,24 +181,28 @@ impl Regex {
         if self.0.program.start.is_costly() && !self.may_match(text) {
             return Ok(false);
         }
-        let found = match self.backtrack(text, start, caps, anchored, few.min(STEPS)) {
-            Err(StepLimit) => self.find_long(text, start, caps, anchored)?,
+        let found = match self.backtrack(text, start, caps, how, few.min(STEPS)) {
+            Err(StepLimit) => self.find_long(text, start, caps, how)?,
             Ok(found) => found,
         };
         caps.valid = found;
         Ok(found)
     }
 
+    #[inline]
     fn backtrack(
         &self,
         text: &[u8],
         start: usize,
         caps: &mut Captures,
-        anchored: bool,
+        how: How,
         steps: u32,
     ) -> Result<bool, StepLimit> {
-        let search = if anchored { search::match_at } else { search::search };
-        search(&self.0.program, text, start, &mut caps.scratch, steps)
+        let (program, scratch) = (&self.0.program, &mut caps.scratch);
+        match how {
+            How::MatchHere => search::match_at(program, text, start, scratch, steps),
+            _ => search::search(program, text, start, scratch, steps, matches!(how, How::SearchLine)),
+        }
     }
 
     /// After backtracking has taken many steps: by the automaton, or by backtracking up to the
@@ -194,11 +213,12 @@ impl Regex {
         text: &[u8],
         start: usize,
         caps: &mut Captures,
-        anchored: bool,
+        how: How,
     ) -> Result<bool, StepLimit> {
         let Some(linear) = self.linear().filter(|linear| linear.suits(text)) else {
-            return self.backtrack(text, start, caps, anchored, STEPS);
+            return self.backtrack(text, start, caps, how, STEPS);
         };
+        let anchored = matches!(how, How::MatchHere);
         let Some(found) = linear.search(text, start, anchored) else { return Ok(false) };
         let slots = &mut caps.scratch.slots;
         slots.clear();
@@ -222,7 +242,7 @@ impl Regex {
     #[doc(hidden)]
     pub fn search_linear(&self, text: &[u8], start: usize, caps: &mut Captures) -> Option<bool> {
         self.linear().filter(|linear| linear.suits(text))?;
-        caps.valid = self.find_long(text, start, caps, false).unwrap_or(false);
+        caps.valid = self.find_long(text, start, caps, How::Search).unwrap_or(false);
         Some(caps.valid)
     }
 

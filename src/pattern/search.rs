@@ -8,13 +8,16 @@ use super::literal::Literal;
 use super::program::{Program, Start};
 use super::vm::{Scratch, Vm};
 
-/// The leftmost match at or after `start`, within `steps`; its groups are in `scratch.slots`.
+/// The leftmost match at or after `start`, within `steps`; its groups are in `scratch.slots`. `one_line`: the only
+/// line feed, if there is one, is the last character.
+#[inline]
 pub(super) fn search(
     program: &Program,
     text: &[u8],
     start: usize,
     scratch: &mut Scratch,
     steps: u32,
+    one_line: bool,
 ) -> Result<bool, StepLimit> {
     if text.len().saturating_sub(start) < program.min_len {
         return Ok(false);
@@ -25,7 +28,7 @@ pub(super) fn search(
         }
     }
     scratch.prepare(program);
-    let mut vm = Vm::new(program, text, scratch, steps);
+    let mut vm = Vm::new(program, text, scratch, steps, one_line);
     let found = match &program.start {
         Start::Text => vm.attempt(start, program.entry as usize, start),
         Start::Once => vm.attempt(start, 0, start),
@@ -47,10 +50,11 @@ pub(super) fn match_at(
     steps: u32,
 ) -> Result<bool, StepLimit> {
     scratch.prepare(program);
-    Vm::new(program, text, scratch, steps).attempt(start, 0, start)
+    Vm::new(program, text, scratch, steps, false).attempt(start, 0, start)
 }
 
 /// `behind`: the instruction after the text, if that is all of the first one.
+#[inline]
 fn at_literals(
     vm: &mut Vm<'_>,
     literal: &Literal,
@@ -60,7 +64,7 @@ fn at_literals(
 ) -> Result<bool, StepLimit> {
     let len = literal.len;
     let mut from = start;
-    while let Some(pos) = literal.find(text, from) {
+    while let Some(pos) = literal.find_inline(text, from) {
         let found = match behind {
             Some(pc) => vm.attempt(pos, pc, pos + len)?,
             None => vm.attempt(pos, 0, pos)?,

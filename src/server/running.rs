@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::found::FoundText;
+use super::found::FoundLines;
 use super::logging;
 use crate::action::{BanInfo, JailActions, JailState};
 use crate::address::Address;
@@ -239,14 +239,14 @@ pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>) {
         return;
     }
     let mut log = logging::batch();
-    let mut found = FoundText::default();
+    let mut found = FoundLines::new(jail);
     effects.retain(|effect| match effect {
         Effect::Log { level, logger, text } => {
             log.write(*level, logger, text);
             false
         }
         Effect::Found { word, id, time } => {
-            log.write_with(level::INFO, "fail2ban.filter", |text| found.push(text, jail, word, id, *time));
+            found.write(&mut log, word, id, *time);
             false
         }
         _ => true,

@@ -10,6 +10,7 @@ mod runs;
 use super::StepLimit;
 use super::choices::Ways;
 use super::program::{Inst, NO_LIMIT, Op, Pc, Program};
+use runs::quad;
 
 /// A position that is none: of groups that did not take part, of loops that did not turn.
 pub(super) const UNSET: u32 = u32::MAX;
@@ -60,6 +61,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Makes ready for a search with `program`.
+    #[inline]
     pub fn prepare(&mut self, program: &Program) {
         self.slots.resize(program.slots, UNSET);
         self.slots.fill(UNSET);
@@ -86,9 +88,20 @@ pub(super) struct Vm<'a> {
 }
 
 impl<'a> Vm<'a> {
-    /// A search of `text`, shorter than 4 GiB, that may take so many steps.
-    pub fn new(program: &'a Program, text: &'a [u8], scratch: &'a mut Scratch, steps: u32) -> Vm<'a> {
-        Vm { program, text, scratch, steps, line: (1, 0) }
+    /// A search of `text`, shorter than 4 GiB, that may take so many steps. `one_line`: its only line feed, if there is
+    /// one, is its last character.
+    pub fn new(
+        program: &'a Program,
+        text: &'a [u8],
+        scratch: &'a mut Scratch,
+        steps: u32,
+        one_line: bool,
+    ) -> Vm<'a> {
+        let line = match one_line {
+            true => (0, text.len() - usize::from(text.last() == Some(&b'\n'))),
+            false => (1, 0),
+        };
+        Vm { program, text, scratch, steps, line }
     }
 
     /// Counts the steps that were taken of the `allowed` ones.
@@ -97,6 +110,7 @@ impl<'a> Vm<'a> {
     }
 
     /// Tries to match from instruction `pc` at `pos`; the match is said to begin at `start`.
+    #[inline]
     pub fn attempt(&mut self, start: usize, pc: usize, pos: usize) -> Result<bool, StepLimit> {
         self.scratch.stack.clear();
         if std::mem::take(&mut self.scratch.dirty) {
@@ -144,11 +158,27 @@ impl<'a> Vm<'a> {
                         continue;
                     }
                 }
+                Inst::Maybe { class, .. } => {
+                    pos = program.classes[*class as usize].step(text, pos).unwrap_or(pos);
+                    pc = next;
+                    continue;
+                }
                 Inst::Few(index) => {
                     if let Some(end) = self.few(&program.runs[*index as usize], pos) {
                         (pc, pos) = (next, end);
                         continue;
                     }
+                }
+                Inst::Quad { start, end } => {
+                    self.save(*start, pos);
+                    match quad(text, pos) {
+                        Some(after) => {
+                            self.save(*end, after);
+                            (pc, pos) = (next, after);
+                        }
+                        None => pc += 1,
+                    }
+                    continue;
                 }
                 Inst::Fields(index) => {
                     if let Some(end) = self.fields(&program.fields[*index as usize], pos) {

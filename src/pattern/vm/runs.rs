@@ -39,6 +39,18 @@ impl Vm<'_> {
     #[inline(always)]
     pub(super) fn few(&self, run: &Run, pos: usize) -> Option<usize> {
         let class = &self.program.classes[run.class as usize];
+        let rest = self.text.get(pos..).unwrap_or_default();
+        let count = class.ascii_run(rest, run.max as usize);
+        match rest.get(count) {
+            Some(0x80..) if count < run.max as usize => self.few_of_any(run, pos),
+            _ => (count >= run.min as usize).then_some(pos + count),
+        }
+    }
+
+    /// The same, where not all characters are ASCII.
+    #[cold]
+    fn few_of_any(&self, run: &Run, pos: usize) -> Option<usize> {
+        let class = &self.program.classes[run.class as usize];
         let (mut end, mut count) = (pos, 0);
         while count < run.max {
             match class.step(self.text, end) {
@@ -52,6 +64,23 @@ impl Vm<'_> {
     /// The end of the runs and their separators.
     #[inline(always)]
     pub(super) fn fields(&self, fields: &Fields, pos: usize) -> Option<usize> {
+        let class = &self.program.classes[fields.class as usize];
+        let (min, max) = (fields.min as usize, fields.max as usize);
+        let mut rest = self.text.get(pos..)?;
+        for _ in 0..fields.count {
+            let length = class.ascii_run(rest, max);
+            match rest.get(length) {
+                Some(byte) if *byte == fields.separator && length >= min => rest = &rest[length + 1..],
+                Some(0x80..) => return self.fields_of_any(fields, pos),
+                _ => return None,
+            }
+        }
+        Some(self.text.len() - rest.len())
+    }
+
+    /// The same, where not all characters are ASCII.
+    #[cold]
+    fn fields_of_any(&self, fields: &Fields, pos: usize) -> Option<usize> {
         let class = &self.program.classes[fields.class as usize];
         let mut end = pos;
         for _ in 0..fields.count {
@@ -97,12 +126,17 @@ impl Vm<'_> {
     #[inline(always)]
     pub(super) fn gap(&mut self, run: &Run, pc: usize, low: usize) -> Result<Option<usize>, StepLimit> {
         let Follow::Literal(literal) = &run.follow else { return Ok(None) };
-        let end = literal.find(self.text, low).filter(|end| self.line_end(low) >= *end);
-        self.spend_bytes(end.unwrap_or(self.text.len()).saturating_sub(low))?;
-        if let Some(end) = end {
-            self.push(Frame::Lengthen { pc: pc as Pc, pos: end as u32, left: NO_LIMIT })?;
+        match literal.find_inline(self.text, low) {
+            Some(end) if end <= self.line_end(low) => {
+                self.scratch.stack.push(Frame::Lengthen { pc: pc as Pc, pos: end as u32, left: NO_LIMIT });
+                self.spend((end - low) / 8 + 1)?;
+                Ok(Some(end))
+            }
+            end => {
+                self.spend_bytes(end.unwrap_or(self.text.len()).saturating_sub(low))?;
+                Ok(None)
+            }
         }
-        Ok(end)
     }
 
     /// Position after one more character of the run.
@@ -295,4 +329,30 @@ impl<'a> Vm<'a> {
             _ => None,
         }
     }
+}
+
+/// The end of four numbers of one to three digits with dots between, if that is all that a repetition of digits could
+/// match there.
+#[inline(always)]
+pub(super) fn quad(text: &[u8], pos: usize) -> Option<usize> {
+    let text = text.get(pos..)?;
+    let mut end = 0;
+    for number in 0..4 {
+        let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+        if !is_digit(end) {
+            return None;
+        }
+        end += 1;
+        if is_digit(end) {
+            end += 1;
+            end += usize::from(is_digit(end));
+        }
+        match text.get(end) {
+            Some(b'.') if number < 3 => end += 1,
+            // not a digit of another script
+            None | Some(..0x80) if number == 3 => {}
+            _ => return None,
+        }
+    }
+    Some(pos + end)
 }

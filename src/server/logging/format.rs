@@ -98,6 +98,27 @@ impl Layout {
         }
     }
 
+    /// What stands before and after the message of such a line; `None` if that is not all that lines of this time
+    /// differ in.
+    pub(super) fn around_message(&mut self, line: &Line) -> Option<(Vec<u8>, Vec<u8>)> {
+        if !self.filled.suits(line) {
+            self.fill(line);
+        }
+        let sides: Vec<_> = self.filled.pieces.split(|piece| matches!(piece, Piece::Message)).collect();
+        let [before, after] = sides[..] else { return None };
+        let side = |pieces: &[Piece]| {
+            pieces.iter().try_fold(Vec::new(), |mut out, piece| {
+                match piece {
+                    Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+                    Piece::Time => out.extend_from_slice(line.stamp.as_bytes()),
+                    Piece::Message | Piece::Other(_) => return None,
+                }
+                Some(out)
+            })
+        };
+        Some((side(before)?, side(after)?))
+    }
+
     /// Fills in what lines of this level and logger have in common.
     fn fill(&mut self, line: &Line) {
         let mut pieces: Vec<Piece> = Vec::new();

@@ -39,8 +39,6 @@ struct State {
     layout: Layout,
     buffer: Vec<u8>,
     stamp: Stamp,
-    /// Memory for [`Batch::write_with`].
-    text: String,
     pid: u32,
     verbosity: u32,
 }
@@ -79,16 +77,45 @@ impl Batch {
         }
     }
 
-    /// Logs one line whose text `fill` puts into an empty buffer.
-    pub fn write_with(&mut self, level: Level, logger: &str, fill: impl FnOnce(&mut String)) {
-        if LOG.enabled(level) {
-            let mut text = std::mem::take(&mut self.state.text);
-            text.clear();
-            fill(&mut text);
-            self.state.append(level, logger, &text);
-            self.state.text = text;
+    /// What lines of this batch have in common whose text is `head`, something, `tail`.
+    pub fn frame(&mut self, level: Level, logger: &'static str, head: String, tail: String) -> Frame {
+        let whole = self.state.frame(level, logger, &head, &tail);
+        Frame { level, logger, head, tail, whole }
+    }
+
+    /// Logs one line of a frame of this batch; `fill` appends what is between its head and its tail.
+    #[inline]
+    pub fn write_in(&mut self, frame: &Frame, fill: impl FnOnce(&mut Vec<u8>)) {
+        if !LOG.enabled(frame.level) {
+            return;
+        }
+        let Some((before, after)) = &frame.whole else { return self.write_apart(frame, fill) };
+        let buffer = &mut self.state.buffer;
+        buffer.extend_from_slice(before);
+        fill(buffer);
+        buffer.extend_from_slice(after);
+        if buffer.len() > BUFFER_LIMIT {
+            self.state.flush();
         }
     }
+
+    /// The same where the layout or the target takes each line by itself.
+    fn write_apart(&mut self, frame: &Frame, fill: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = frame.head.clone().into_bytes();
+        fill(&mut text);
+        text.extend_from_slice(frame.tail.as_bytes());
+        self.state.append(frame.level, frame.logger, &String::from_utf8_lossy(&text));
+    }
+}
+
+/// Lines of one [`Batch`] that differ in one place of their text.
+pub struct Frame {
+    level: Level,
+    logger: &'static str,
+    head: String,
+    tail: String,
+    /// The whole line before and after that place, with its line end, where that is always the same.
+    whole: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Logs one line and writes it out at once: for threads that do not know the engine's rounds.
@@ -110,7 +137,6 @@ impl State {
             layout: Layout::plain(),
             buffer: Vec::new(),
             stamp: Stamp::none(),
-            text: String::new(),
             pid: 0,
             verbosity: 0,
         }
@@ -118,13 +144,11 @@ impl State {
 
     /// Adds a line of the time when the stamp was refreshed last.
     fn append(&mut self, level: Level, logger: &str, text: &str) {
-        if self.pid == 0 {
-            self.pid = std::process::id();
-        }
         let start = self.buffer.len();
-        let line = Line { level, logger, text, pid: self.pid, stamp: self.stamp.text() };
+        let pid = self.pid();
+        let line = Line { level, logger, text, pid, stamp: self.stamp.text() };
         self.layout.line(&mut self.buffer, &line);
-        if let Target::Stream(_) | Target::File { .. } = self.target {
+        if self.target.takes_lines() {
             self.buffer.push(b'\n');
             if self.buffer.len() > BUFFER_LIMIT {
                 self.flush();
@@ -134,6 +158,21 @@ impl State {
         // Datagram targets take one message a line.
         let line = self.buffer.split_off(start);
         self.target.send(level, logger, text, &line);
+    }
+
+    /// What [`append`](Self::append) makes of lines whose text is `head`, something, `tail`: before and after that.
+    fn frame(&mut self, level: Level, logger: &str, head: &str, tail: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+        let pid = self.pid();
+        let line = Line { level, logger, text: "", pid, stamp: self.stamp.text() };
+        let around = self.layout.around_message(&line).filter(|_| self.target.takes_lines());
+        around.map(|(before, after)| ([&before, head.as_bytes()].concat(), [tail.as_bytes(), &after, b"\n"].concat()))
+    }
+
+    fn pid(&mut self) -> u32 {
+        if self.pid == 0 {
+            self.pid = std::process::id();
+        }
+        self.pid
     }
 
     fn flush(&mut self) {

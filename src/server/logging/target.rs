@@ -95,6 +95,11 @@ pub(super) fn split_options(value: &str) -> (String, HashMap<String, String>) {
 }
 
 impl Target {
+    /// Whether it takes lines with their line ends, as many as there are, rather than messages.
+    pub(super) fn takes_lines(&self) -> bool {
+        matches!(self, Target::File { .. } | Target::Stream(_))
+    }
+
     pub(super) fn open(
         name: &str,
         options: &HashMap<String, String>,

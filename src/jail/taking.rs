@@ -1,0 +1,73 @@
+//! The failures of a line, as they are found. Nearly all are of known addresses, have nothing to wait for, are ignored
+//! by no list, and lead to no ban yet: these are counted at once. What is left goes the long way (`pending`).
+
+use super::Effect;
+use crate::address::Address;
+use crate::date::Stamp;
+use crate::failures::{Failures, Found};
+use crate::filter::ignore::{Ignore, Known, Verdict};
+use crate::filter::{Failure, Id, Note, Sink};
+use crate::level;
+
+/// A jail while it searches a line.
+pub(super) struct Taking<'j> {
+    /// Whether failures may be counted as they come.
+    pub at_once: bool,
+    /// Whether somebody may ask for the groups of a failure that is not the first of its host.
+    pub asks: bool,
+    pub failures: &'j mut Failures,
+    pub ignore: &'j mut Ignore,
+    pub line: &'j str,
+    pub now: f64,
+    pub known: &'j mut dyn Known,
+    pub out: &'j mut Vec<Effect>,
+    /// It has failed often enough.
+    pub due: Option<Address>,
+    /// The failures that were not counted.
+    pub rest: &'j mut Vec<Failure>,
+}
+
+impl Sink for Taking<'_> {
+    #[inline]
+    fn wants_groups(&self, id: &Address) -> bool {
+        self.asks || !self.failures.has(id)
+    }
+
+    #[inline]
+    fn take(&mut self, failure: Failure, notes: &[Note]) {
+        match failure.id {
+            // what was noted is told before; one ban is enough for a line
+            Id::Known(ref id)
+                if self.at_once
+                    && notes.is_empty()
+                    && self.due.is_none()
+                    && self.rest.is_empty()
+                    && self.is_ignored(id) == Verdict::No =>
+            {
+                self.count(failure);
+            }
+            _ => self.rest.push(failure),
+        }
+    }
+}
+
+impl Taking<'_> {
+    #[inline]
+    fn is_ignored(&mut self, id: &Address) -> Verdict {
+        let out = &mut *self.out;
+        let mut warn = |text| out.push(Effect::Log { level: level::WARNING, logger: "fail2ban.ipdns", text });
+        self.ignore.check(id, self.now, self.known, &mut warn)
+    }
+
+    #[inline]
+    fn count(&mut self, failure: Failure) {
+        let Failure { id: Id::Known(id), time, mut data, matches, .. } = failure else { return };
+        let time = time.map_or(self.now, Stamp::seconds).min(self.now);
+        data.retain_values();
+        let retry = self.failures.add(&id, time, 1, Found { matches, line: self.line, data });
+        if retry >= self.failures.max_retry as f64 {
+            self.due = Some(id.clone());
+        }
+        self.out.push(Effect::Found { word: "Found", id, time });
+    }
+}
