@@ -256,36 +256,45 @@ fn common_prefix(a: &[u8], b: &[u8], usual: &mut usize) -> usize {
     let (a, b) = (&a[..length], &b[..length]);
     let is_usual = *usual <= length && are_equal(&a[..*usual], &b[..*usual]);
     let mut same = if is_usual { *usual } else { 0 };
-    while let (Some(a), Some(b)) = (a[same..].first_chunk(), b[same..].first_chunk()) {
+    let last = loop {
+        let (Some(a), Some(b)) = (a[same..].first_chunk(), b[same..].first_chunk()) else {
+            break a[same..].iter().zip(&b[same..]).take_while(|(a, b)| a == b).count();
+        };
         let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
         if differing != 0 {
-            same += differing.trailing_zeros() as usize / 8;
-            *usual = same.saturating_sub(TOLERANCE);
-            return same;
+            break differing.trailing_zeros() as usize / 8;
         }
         same += 8;
-    }
-    same + a[same..].iter().zip(&b[same..]).take_while(|(a, b)| a == b).count()
+    };
+    same += last;
+    *usual = same.saturating_sub(TOLERANCE);
+    same
 }
 
 /// How many bytes both end with; `usual` is the number to try first.
 #[inline]
 fn common_suffix(a: &[u8], b: &[u8], usual: &mut usize) -> usize {
     let length = a.len().min(b.len());
+    if length == 0 {
+        return 0;
+    }
     let (a, b) = (&a[a.len() - length..], &b[b.len() - length..]);
     let is_usual = *usual <= length && are_equal(&a[length - *usual..], &b[length - *usual..]);
     let mut rest = if is_usual { length - *usual } else { length };
-    while let (Some(a), Some(b)) = (a[..rest].last_chunk(), b[..rest].last_chunk()) {
+    let last = loop {
+        let (Some(a), Some(b)) = (a[..rest].last_chunk(), b[..rest].last_chunk()) else {
+            let (a, b) = (a[..rest].iter().rev(), b[..rest].iter().rev());
+            break a.zip(b).take_while(|(a, b)| a == b).count();
+        };
         let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
         if differing != 0 {
-            let same = length - rest + differing.leading_zeros() as usize / 8;
-            *usual = same.saturating_sub(TOLERANCE);
-            return same;
+            break differing.leading_zeros() as usize / 8;
         }
         rest -= 8;
-    }
-    let (a, b) = (a[..rest].iter().rev(), b[..rest].iter().rev());
-    length - rest + a.zip(b).take_while(|(a, b)| a == b).count()
+    };
+    let same = length - rest + last;
+    *usual = same.saturating_sub(TOLERANCE);
+    same
 }
 
 /// Whether pieces of the same length are equal. The C library does that quickly, but not every one.

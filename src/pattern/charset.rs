@@ -221,6 +221,7 @@ impl Class {
     }
 
     #[cold]
+    #[inline(never)]
     fn step_checked(&self, text: &[u8], pos: usize) -> Option<usize> {
         let (code, next) = char_at(text, pos)?;
         self.exact.has(code).then_some(next)

@@ -6,7 +6,7 @@ use super::choices::Choices;
 use super::link::link;
 use super::literal::Literal;
 use super::program::{
-    Draft, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Start,
+    Conditional, Draft, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Start,
 };
 use super::{first, follow};
 
@@ -45,6 +45,7 @@ impl Compiler {
             fields: Vec::new(),
             loops: Vec::new(),
             looks: Vec::new(),
+            conditionals: Vec::new(),
             choices: Choices::new(&[]),
             start: Start::Anywhere,
             first: First::ALL,
@@ -181,7 +182,8 @@ impl Compiler {
         let no_at = self.here();
         self.node(no);
         self.land(&[jump]);
-        self.insts[at] = Inst::Conditional { group: group as u32, yes: yes_at, no: no_at };
+        self.insts[at] = Inst::Conditional(self.program.conditionals.len() as u32);
+        self.program.conditionals.push(Conditional { group: group as u32, yes: yes_at, no: no_at });
     }
 
     fn repeat(&mut self, repeat: &Repeat) {

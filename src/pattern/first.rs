@@ -55,12 +55,14 @@ fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
         Inst::Run(index)
         | Inst::Gap(index)
         | Inst::Few(index)
-        | Inst::Greedy(index)
-        | Inst::Maybe { run: index, .. }
-        | Inst::Whole { run: index, .. } => {
+        | Inst::Greedy(index) => {
             let run = &program.runs[*index as usize];
             let class = program.classes[run.class as usize].first();
             if run.min == 0 { class.or(next) } else { class }
+        }
+        Inst::Whole { class, some: true } => program.classes[*class as usize].first(),
+        Inst::Maybe { class } | Inst::Whole { class, some: false } => {
+            program.classes[*class as usize].first().or(next)
         }
         Inst::Fields(index) => {
             let fields = &program.fields[*index as usize];
@@ -73,6 +75,9 @@ fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
             let after = firsts[look.end as usize];
             if look.negated || look.behind.is_some() { after } else { after.and(next) }
         }
-        Inst::Conditional { yes, no, .. } => firsts[*yes as usize].or(firsts[*no as usize]),
+        Inst::Conditional(index) => {
+            let this = &program.conditionals[*index as usize];
+            firsts[this.yes as usize].or(firsts[this.no as usize])
+        }
     }
 }

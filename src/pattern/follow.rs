@@ -34,10 +34,10 @@ fn special_form(run: &Run, index: u32) -> Option<Inst> {
     }
     match (&run.follow, run.kind) {
         (Follow::Longest, RunKind::Table) if run.max == NO_LIMIT && run.min <= 1 => {
-            Some(Inst::Whole { run: index, class: run.class, some: run.min == 1 })
+            Some(Inst::Whole { class: run.class, some: run.min == 1 })
         }
         (Follow::Longest, RunKind::Table) if (run.min, run.max) == (0, 1) => {
-            Some(Inst::Maybe { run: index, class: run.class })
+            Some(Inst::Maybe { class: run.class })
         }
         (Follow::Longest, RunKind::Table) if run.max != NO_LIMIT => Some(Inst::Few(index)),
         (_, RunKind::Table | RunKind::Line) if !run.lazy && run.max == NO_LIMIT && run.min <= 1 => {
@@ -109,7 +109,7 @@ fn fixed_start(draft: &Draft, pc: usize) -> Option<Start> {
         }
         Inst::Run(index) | Inst::Gap(index) | Inst::Greedy(index) => {
             let run = &draft.program.runs[*index as usize];
-            let remembers = |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional { .. });
+            let remembers = |inst: &Inst| matches!(inst, Inst::Backref { .. } | Inst::Conditional(_));
             if run.max != NO_LIMIT || run.unless.is_some() || draft.insts.iter().any(remembers) {
                 return None;
             }

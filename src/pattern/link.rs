@@ -17,9 +17,12 @@ pub(super) fn link(mut draft: Draft, mut firsts: Vec<First>) -> Program {
     let ops: Vec<Op> = (0..draft.insts.len()).map(|pc| op(&draft, pc)).collect();
     let ends: Vec<Pc> = draft.program.loops.iter().map(|this| target(&draft, this.exit)).collect();
     let look_ends: Vec<Pc> = draft.program.looks.iter().map(|look| target(&draft, look.end)).collect();
+    let conditional_ways: Vec<(Pc, Pc)> =
+        draft.program.conditionals.iter().map(|this| (target(&draft, this.yes), target(&draft, this.no))).collect();
     let mut program = draft.program;
     program.loops.iter_mut().zip(ends).for_each(|(this, exit)| this.exit = exit);
     program.looks.iter_mut().zip(look_ends).for_each(|(look, end)| look.end = end);
+    program.conditionals.iter_mut().zip(conditional_ways).for_each(|(this, ways)| (this.yes, this.no) = ways);
     let at_start = matches!((&program.start, &draft.insts[0]), (Start::Text, Inst::At(Position::TextStart)));
     program.entry = if at_start { ops[0].next } else { 0 };
     program.ops = ops;
@@ -41,9 +44,6 @@ fn op(draft: &Draft, pc: usize) -> Op {
     }
     let inst = match draft.insts[pc].clone() {
         Inst::Atomic { end } => Inst::Atomic { end: target(draft, end) },
-        Inst::Conditional { group, yes, no } => {
-            Inst::Conditional { group, yes: target(draft, yes), no: target(draft, no) }
-        }
         other => other,
     };
     // the text after a run has been compared when the run's end was found

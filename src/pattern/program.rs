@@ -11,7 +11,8 @@ pub(super) type Pc = u32;
 /// No limit, as a maximum of repetitions.
 pub(super) const NO_LIMIT: u32 = u32::MAX;
 
-/// An instruction, and the one that follows unless it says otherwise.
+/// An instruction, and the one that follows unless it says otherwise. The size, 16 bytes, matters: the matcher spends
+/// much of its time on finding the next one.
 #[derive(Debug)]
 pub(super) struct Op {
     pub inst: Inst,
@@ -40,10 +41,10 @@ pub(super) enum Inst {
     Choice(u32),
     /// A repeated single character: entry `.0` of the runs.
     Run(u32),
-    /// Run `.0`, which is of all characters of the class that there are: at least one, or none.
-    Whole { run: u32, class: u32, some: bool },
-    /// Run `.0`, which is of the character of the class that there is, if there is one.
-    Maybe { run: u32, class: u32 },
+    /// All characters of the class that there are: `some` of them at least.
+    Whole { class: u32, some: bool },
+    /// The character of the class that there is, if there is one.
+    Maybe { class: u32 },
     /// Run `.0`, which is of all characters of the class that there are, within its bounds.
     Few(u32),
     /// Entry `.0` of the fields.
@@ -69,8 +70,8 @@ pub(super) enum Inst {
     AtomicEnd,
     /// The text of a group again.
     Backref { group: u32, fold: Fold },
-    /// `.yes` if the group took part, else `.no`.
-    Conditional { group: u32, yes: Pc, no: Pc },
+    /// Entry `.0` of the conditionals.
+    Conditional(u32),
 }
 
 /// Conditions on the position, flags resolved.
@@ -176,6 +177,14 @@ pub(super) struct Loop {
     pub exit: Pc,
 }
 
+/// `(?(group)yes|no)`
+#[derive(Debug)]
+pub(super) struct Conditional {
+    pub group: u32,
+    pub yes: Pc,
+    pub no: Pc,
+}
+
 #[derive(Debug)]
 pub(super) struct Look {
     pub negated: bool,
@@ -233,6 +242,7 @@ pub(super) struct Program {
     pub fields: Vec<Fields>,
     pub loops: Vec<Loop>,
     pub looks: Vec<Look>,
+    pub conditionals: Vec<Conditional>,
     pub choices: Choices,
     pub start: Start,
     /// What a match can begin with.
@@ -249,3 +259,5 @@ impl Start {
         matches!(self, Start::First(_) | Start::OncePerLine | Start::Once | Start::Anywhere | Start::Lines)
     }
 }
+
+const _: () = assert!(size_of::<Op>() == 16);

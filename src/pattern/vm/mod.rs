@@ -128,94 +128,52 @@ impl<'a> Vm<'a> {
     /// Runs from `pc` at `pos` to the end of the pattern or sub-pattern: the position there.
     ///
     /// On success the stack holds what would undo it, on failure it is as before.
+    ///
+    /// What takes more than a few steps is a function of its own: the fewer registers are needed here, the quicker is
+    /// the way from one instruction to the next.
     fn run(&mut self, mut pc: usize, mut pos: usize) -> Result<Option<usize>, StepLimit> {
         let (program, text) = (self.program, self.text);
         let ops = program.ops.as_slice();
         let base = self.scratch.stack.len();
         loop {
+            let op = &ops[pc];
             // an arm that continues has found the way; the others fall through to going back
-            let Op { inst, next } = &ops[pc];
-            let next = *next as usize;
-            match inst {
+            match &op.inst {
                 Inst::Byte(byte) => {
                     if text.get(pos) == Some(byte) {
-                        (pc, pos) = (next, pos + 1);
+                        (pc, pos) = (op.next as usize, pos + 1);
                         continue;
                     }
                 }
                 Inst::Text(index) => {
                     let literal = &program.literals[*index as usize];
                     if literal.is_at(text, pos) {
-                        (pc, pos) = (next, pos + literal.len);
+                        (pc, pos) = (op.next as usize, pos + literal.len);
                         continue;
                     }
                 }
-                Inst::Whole { class, some, .. } => {
+                Inst::Whole { class, some } => {
                     let end = program.classes[*class as usize].run(text, pos);
                     if end > pos || !some {
                         self.spend_bytes(end - pos)?;
-                        (pc, pos) = (next, end);
+                        (pc, pos) = (op.next as usize, end);
                         continue;
                     }
                 }
-                Inst::Maybe { class, .. } => {
+                Inst::Maybe { class } => {
                     pos = program.classes[*class as usize].step(text, pos).unwrap_or(pos);
-                    pc = next;
+                    pc = op.next as usize;
                     continue;
-                }
-                Inst::Few(index) => {
-                    if let Some(end) = self.few(&program.runs[*index as usize], pos) {
-                        (pc, pos) = (next, end);
-                        continue;
-                    }
-                }
-                Inst::Quad { start, end } => {
-                    self.save(*start, pos);
-                    match quad(text, pos) {
-                        Some(after) => {
-                            self.save(*end, after);
-                            (pc, pos) = (next, after);
-                        }
-                        None => pc += 1,
-                    }
-                    continue;
-                }
-                Inst::Fields(index) => {
-                    if let Some(end) = self.fields(&program.fields[*index as usize], pos) {
-                        (pc, pos) = (next, end);
-                        continue;
-                    }
-                }
-                Inst::Greedy(index) => {
-                    let run = &program.runs[*index as usize];
-                    if let Some(end) = self.greedy(run, pc, pos)? {
-                        (pc, pos) = (next, end + run.skip);
-                        continue;
-                    }
-                }
-                Inst::Gap(index) => {
-                    let run = &program.runs[*index as usize];
-                    if let Some(end) = self.gap(run, pc, pos)? {
-                        (pc, pos) = (next, end + run.skip);
-                        continue;
-                    }
                 }
                 Inst::Class(class) => {
                     if let Some(after) = program.classes[*class as usize].step(text, pos) {
-                        (pc, pos) = (next, after);
-                        continue;
-                    }
-                }
-                Inst::Run(index) => {
-                    let run = &program.runs[*index as usize];
-                    if let Some(end) = self.enter_run(run, pc, pos)? {
-                        (pc, pos) = (next, end + run.skip);
+                        (pc, pos) = (op.next as usize, after);
                         continue;
                     }
                 }
                 Inst::Save(slot) => {
                     self.save(*slot, pos);
-                    pc = next;
+                    pc = op.next as usize;
                     continue;
                 }
                 Inst::Choice(index) => {
@@ -225,9 +183,36 @@ impl<'a> Vm<'a> {
                         continue;
                     }
                 }
+                Inst::Few(_) | Inst::Fields(_) | Inst::Quad { .. } => {
+                    if let Some(next) = self.numbers(pc, pos) {
+                        (pc, pos) = next;
+                        continue;
+                    }
+                }
+                Inst::Greedy(index) => {
+                    let run = &program.runs[*index as usize];
+                    if let Some(end) = self.greedy(run, pc, pos)? {
+                        (pc, pos) = (op.next as usize, end + run.skip);
+                        continue;
+                    }
+                }
+                Inst::Gap(index) => {
+                    let run = &program.runs[*index as usize];
+                    if let Some(end) = self.gap(run, pc, pos)? {
+                        (pc, pos) = (op.next as usize, end + run.skip);
+                        continue;
+                    }
+                }
+                Inst::Run(index) => {
+                    let run = &program.runs[*index as usize];
+                    if let Some(end) = self.enter_run(run, pc, pos)? {
+                        (pc, pos) = (op.next as usize, end + run.skip);
+                        continue;
+                    }
+                }
                 Inst::At(position) => {
                     if self.is_at(*position, pos) {
-                        pc = next;
+                        pc = op.next as usize;
                         continue;
                     }
                 }
@@ -244,6 +229,25 @@ impl<'a> Vm<'a> {
                 Some(next) => (pc, pos) = next,
                 None => return Ok(None),
             }
+        }
+    }
+
+    /// The instructions that are most often of numbers: where to go on.
+    #[inline(never)]
+    fn numbers(&mut self, pc: usize, pos: usize) -> Option<(usize, usize)> {
+        let program = self.program;
+        let Op { inst, next } = &program.ops[pc];
+        let next = *next as usize;
+        match inst {
+            Inst::Few(index) => Some((next, self.few(&program.runs[*index as usize], pos)?)),
+            Inst::Fields(index) => Some((next, self.fields(&program.fields[*index as usize], pos)?)),
+            Inst::Quad { start, end } => {
+                self.save(*start, pos);
+                let Some(after) = quad(self.text, pos) else { return Some((pc + 1, pos)) };
+                self.save(*end, after);
+                Some((next, after))
+            }
+            _ => None,
         }
     }
 
@@ -264,9 +268,10 @@ impl<'a> Vm<'a> {
                 self.look(look, next, pos)?.then_some((look.end as usize, pos))
             }
             Inst::Backref { group, fold } => self.backref(*group as usize, *fold, pos).map(|pos| (next, pos)),
-            Inst::Conditional { group, yes, no } => {
-                let way = if self.group(*group as usize).is_some() { yes } else { no };
-                Some((*way as usize, pos))
+            Inst::Conditional(index) => {
+                let this = &self.program.conditionals[*index as usize];
+                let way = if self.group(this.group as usize).is_some() { this.yes } else { this.no };
+                Some((way as usize, pos))
             }
             _ => None,
         })

@@ -9,6 +9,7 @@ use super::{Frame, Vm, one_less};
 
 impl Vm<'_> {
     /// Enters the run of instruction `pc`: where it ends at first.
+    #[inline(never)]
     pub(super) fn enter_run(&mut self, run: &Run, pc: usize, pos: usize) -> Result<Option<usize>, StepLimit> {
         let Some(low) = self.required(run, pos)? else { return Ok(None) };
         let left = if run.max == NO_LIMIT { NO_LIMIT } else { run.max - run.min };
@@ -100,7 +101,7 @@ impl Vm<'_> {
     }
 
     /// The last place where a greedy run without limit can end.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn greedy(&mut self, run: &Run, pc: usize, pos: usize) -> Result<Option<usize>, StepLimit> {
         let class = &self.program.classes[run.class as usize];
         let high = match run.kind {
@@ -123,7 +124,7 @@ impl Vm<'_> {
     }
 
     /// The next place of the text that follows, in the same line.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn gap(&mut self, run: &Run, pc: usize, low: usize) -> Result<Option<usize>, StepLimit> {
         let Follow::Literal(literal) = &run.follow else { return Ok(None) };
         match literal.find_inline(self.text, low) {
