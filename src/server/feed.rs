@@ -10,6 +10,7 @@ use crate::file_name;
 use crate::filter::Dated;
 use crate::jail::Effect;
 use crate::source::{Event, JailId, Mark, Position};
+use crate::system::memory;
 
 /// Seconds between savings of log positions.
 pub(super) const SAVE_INTERVAL: f64 = 10.0;
@@ -71,6 +72,8 @@ impl Engine {
                 self.save_position(&name, &position);
             }
         }
+        // what the lines since needed just once, such as compiling an expression
+        memory::give_back_code();
     }
 
     pub(super) fn save_position(&self, jail: &str, position: &Position) {

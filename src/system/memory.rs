@@ -9,15 +9,19 @@ const DT_TEXTREL: usize = 22;
 const DT_FLAGS: usize = 30;
 const DF_TEXTREL: usize = 4;
 
-/// Gives back what only the past needed, e.g. after a start: free heap, and the pages of code and constants of
-/// this program and its libraries. They stay in the page cache; those that are needed again are mapped again,
-/// which is cheap.
+/// Gives back what only the past needed, e.g. after a start: free heap, and code.
 pub fn give_back() {
     // SAFETY: the heap's own business; it needs nothing.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0);
     }
+    give_back_code();
+}
+
+/// Gives back the pages of code and constants of this program and its libraries. They stay in the page cache; those that
+/// are needed again are mapped again, which is cheap.
+pub fn give_back_code() {
     // SAFETY: the callback has the right type and takes no data.
     unsafe { libc::dl_iterate_phdr(Some(unmap_code), std::ptr::null_mut()) };
 }
