@@ -16,8 +16,8 @@ pub(super) struct Models {
     current: Option<u32>,
     /// So many first and last bytes the last line had in common with it, at least.
     usual: (usize, usize),
-    /// Memory in which an entry is put together.
-    entry: Vec<u8>,
+    /// Memory in which differences are put together.
+    differences: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -49,20 +49,26 @@ impl Models {
     pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>, small: bool) {
         let line = text.as_bytes();
         let (index, prefix, suffix) = self.compare(text);
-        let (model, entry) = (&mut self.models[index as usize], &mut self.entry);
+        let model = &mut self.models[index as usize];
         model.users += 1;
-        entry.clear();
-        write_number(entry, u64::from(index) << 1 | u64::from(date.is_some()));
-        if let Some((start, end)) = date {
-            write_number(entry, start.into());
-            write_number(entry, end.into());
-        }
         let old = &model.text.as_bytes()[prefix..model.text.len() - suffix];
         let new = &line[prefix..line.len() - suffix];
-        Difference::find(prefix, old, new, small, entry);
-        bytes.reserve(entry.len() + 2);
-        write_number(bytes, entry.len() as u64);
-        bytes.extend_from_slice(entry);
+        let mut entry = Entry::default();
+        entry.number(u64::from(index) << 1 | u64::from(date.is_some()));
+        if let Some((start, end)) = date {
+            entry.number(start.into());
+            entry.number(end.into());
+        }
+        if small {
+            self.differences.clear();
+            Difference::find(prefix, old, new, &mut self.differences);
+            entry.append(bytes, &self.differences);
+        } else if prefix == line.len() && old.is_empty() {
+            entry.append(bytes, &[]);
+        } else {
+            [prefix, old.len(), new.len()].into_iter().for_each(|length| entry.number(length as u64));
+            entry.append(bytes, new);
+        }
     }
 
     /// Takes the first of the lines in `bytes` out of account: the length of its entry.
@@ -168,21 +174,11 @@ impl<'k> Kept<'k> {
 }
 
 impl<'k> Difference<'k> {
-    /// Writes what makes `new` out of `old`, which stands after `copy` equal bytes: as one difference, or
-    /// word by word.
-    #[inline]
-    fn find(copy: usize, old: &[u8], new: &[u8], by_words: bool, out: &mut Vec<u8>) {
-        if by_words {
-            Self::find_by_words(copy, old, new, out);
-        } else if !old.is_empty() || !new.is_empty() {
-            Difference { copy, skip: old.len(), text: new }.write(out);
-        }
-    }
-
-    fn find_by_words(mut copy: usize, old: &[u8], new: &[u8], out: &mut Vec<u8>) {
+    /// Writes what makes `new` out of `old`, which stands after `copy` equal bytes: word by word if it can be.
+    fn find(mut copy: usize, old: &[u8], new: &[u8], out: &mut Vec<u8>) {
         let words = |text: &[u8]| memchr::memchr_iter(b' ', text).count();
         if words(old) != words(new) {
-            return Self::find(copy, old, new, false, out);
+            return Difference { copy, skip: old.len(), text: new }.write(out);
         }
         for (old, new) in old.split(|byte| *byte == b' ').zip(new.split(|byte| *byte == b' ')) {
             if old != new {
@@ -196,9 +192,7 @@ impl<'k> Difference<'k> {
         }
     }
 
-    #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.text.len() + 8);
         for length in [self.copy, self.skip, self.text.len()] {
             write_number(out, length as u64);
         }
@@ -214,6 +208,42 @@ impl<'k> Difference<'k> {
         let (text, rest) = bytes.split_at(length);
         *bytes = rest;
         Some(Difference { copy, skip, text })
+    }
+}
+
+/// The numbers at the start of a line's entry.
+#[derive(Default)]
+struct Entry {
+    /// Six numbers of at most five bytes: a line is shorter than 4 GiB.
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Entry {
+    #[inline]
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.byte(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.byte(number as u8);
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
+    }
+
+    /// Appends the entry, with its length before it, and what follows the numbers.
+    #[inline]
+    fn append(&self, out: &mut Vec<u8>, rest: &[u8]) {
+        out.reserve(self.length + rest.len() + 5);
+        write_number(out, (self.length + rest.len()) as u64);
+        out.extend_from_slice(&self.bytes[..self.length]);
+        out.extend_from_slice(rest);
     }
 }
 

@@ -49,13 +49,12 @@ impl<V> Cache<V> {
     }
 
     /// Remembers a value from now on.
-    pub fn set(&mut self, key: &str, value: V, now: f64) {
+    pub fn set(&mut self, key: &EcoString, value: V, now: f64) {
         if self.entries.len() >= self.max_count {
             self.make_room(now);
         }
         let (next, expires) = (self.next, now + self.max_time);
-        let key = EcoString::from(key);
-        match self.entries.entry(key) {
+        match self.entries.entry(key.clone()) {
             Occupied(known) => {
                 let known = known.into_mut();
                 (known.value, known.expires) = (value, expires);
@@ -69,7 +68,7 @@ impl<V> Cache<V> {
     }
 
     /// The value, or a new one; and whether it was known.
-    pub fn get_or_set(&mut self, key: &str, now: f64) -> (&mut V, bool)
+    pub fn get_or_set(&mut self, key: &EcoString, now: f64) -> (&mut V, bool)
     where
         V: Default,
     {
@@ -114,10 +113,10 @@ mod tests {
     fn what_is_full_loses_what_is_expired_and_one_more() {
         let mut cache = Cache::new(3, 10.0);
         for (i, key) in ["a", "b", "c"].into_iter().enumerate() {
-            cache.set(key, 1, i as f64 * 5.0);
+            cache.set(&key.into(), 1, i as f64 * 5.0);
         }
         assert_eq!(known(&mut cache, 9.0), ["a", "b", "c"]);
-        cache.set("d", 1, 10.0);
+        cache.set(&"d".into(), 1, 10.0);
         assert_eq!(known(&mut cache, 10.0), ["c", "d"]);
         assert_eq!(known(&mut cache, 20.0), [""; 0]);
     }
@@ -126,12 +125,12 @@ mod tests {
     fn removed_keys_do_not_pile_up() {
         let mut cache = Cache::new(3, 10.0);
         for i in 0..1000 {
-            cache.set("a", i, 1.0);
+            cache.set(&"a".into(), i, 1.0);
             assert_eq!(cache.remove("a"), Some(i));
         }
         assert!(cache.order.len() < 20 && cache.remove("a").is_none());
-        cache.set("a", 1, 2.0);
-        cache.set("a", 2, 5.0);
+        cache.set(&"a".into(), 1, 2.0);
+        cache.set(&"a".into(), 2, 5.0);
         assert_eq!(cache.get("a", 14.0), Some(&mut 2));
     }
 }

@@ -189,7 +189,11 @@ impl Data {
         }
     }
 
+    #[inline]
     pub fn retain_values(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
         self.0.retain(|(_, item)| !matches!(item, Item::None));
     }
 

@@ -107,47 +107,47 @@ struct Search<'f, 'l, S> {
 impl<S: Sink> Search<'_, '_, S> {
     #[inline]
     fn find(&mut self, work: &mut Work) {
-        if self.rules.max_lines > 1 {
-            let buffer = &mut self.memory.buffer;
-            buffer.push(self.line.kept());
-            let surplus = buffer.len().saturating_sub(self.rules.max_lines);
-            buffer.drain(..surplus);
-            self.line.buffered = buffer.clone();
-            self.line.one_line = false;
-            let text = multiline::join(buffer);
-            return self.find_in(&text, work);
-        }
-        match self.line.raw {
-            Some(text) => self.find_in(text, work),
-            None => {
-                let text = [self.line.split.before, self.line.split.after, "\n"].concat();
-                self.find_in(&text, work);
+        let joined;
+        let text = match self.line.raw {
+            Some(text) if self.rules.max_lines == 1 => text,
+            _ => {
+                joined = self.joined();
+                &joined
             }
-        }
-    }
-
-    #[inline]
-    fn find_in(&mut self, text: &str, work: &mut Work) {
+        };
         if self.rules.ignores_first() && self.is_ignored(text, None) {
             return;
         }
         let Work { captures, candidates, pre_captures, content } = work;
-        match &self.rules.prefregex {
-            None => self.try_all(text, None, candidates, captures),
-            Some(pre) => {
-                let found = self.search(pre, text, pre_captures);
-                if self.mode.keep_prefix {
-                    let hit = Hit { regex: pre, text, captures: pre_captures };
-                    self.memory.prefix = found.then(|| groups_of(hit));
-                }
-                if !found {
-                    return;
-                }
-                let hit = Hit { regex: pre, text, captures: pre_captures };
-                let text = self.content_of(hit, content).unwrap_or(text);
-                self.try_all(text, Some(hit), candidates, captures);
+        let (mut text, mut hit) = (text, None);
+        if let Some(pre) = &self.rules.prefregex {
+            let found = self.search(pre, text, pre_captures);
+            let prefix = Hit { regex: pre, text, captures: pre_captures };
+            if self.mode.keep_prefix {
+                self.memory.prefix = found.then(|| groups_of(prefix));
             }
+            if !found {
+                return;
+            }
+            text = self.content_of(prefix, content).unwrap_or(text);
+            hit = Some(prefix);
         }
+        self.try_all(text, hit, candidates, captures);
+    }
+
+    /// The text that regexes are to see, where it does not stand in one piece in the log.
+    #[inline(never)]
+    fn joined(&mut self) -> String {
+        if self.rules.max_lines == 1 {
+            return [self.line.split.before, self.line.split.after, "\n"].concat();
+        }
+        let buffer = &mut self.memory.buffer;
+        buffer.push(self.line.kept());
+        let surplus = buffer.len().saturating_sub(self.rules.max_lines);
+        buffer.drain(..surplus);
+        self.line.buffered = buffer.clone();
+        self.line.one_line = false;
+        multiline::join(buffer)
     }
 
     /// What the failregexes are to see of a text in which the prefregex has found something, put into

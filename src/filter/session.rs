@@ -1,5 +1,7 @@
 //! Sessions: several lines of one connection, tied together by `<F-MLFID>` (COMPAT §5, trap 21).
 
+use ecow::EcoString;
+
 use super::cache::Cache;
 use super::{Data, Item, MatchLine, Matches};
 use crate::pattern::{Name, Role};
@@ -40,7 +42,7 @@ impl Sessions {
     /// `lines` are the matched lines of this match, `line` is the one just searched.
     pub(super) fn merge(
         &mut self,
-        id: &str,
+        id: &EcoString,
         mut fail: Data,
         lines: Matches,
         line: &str,

@@ -102,15 +102,18 @@ impl Jail {
         self.take_results("", now, known, out);
     }
 
-    /// What the search of a line has come to.
+    /// What the search of a line has come to, except for what was counted at once.
     #[inline]
     fn take_results(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         if !self.notes.is_empty() {
             self.take_notes(out);
         }
-        if self.found.is_empty() {
-            return;
+        if !self.found.is_empty() {
+            self.take_found(line, now, known, out);
         }
+    }
+
+    fn take_found(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         let mut found = std::mem::take(&mut self.found);
         for failure in found.drain(..) {
             let time = failure.time.map_or(now, Stamp::seconds).min(now);

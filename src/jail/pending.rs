@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ecow::EcoString;
+
 use super::{Effect, Jail};
 use crate::address::Address;
 use crate::bans::Ban;
@@ -209,7 +211,7 @@ impl Jail {
 }
 
 /// The key of `ignorecache`: its tags replaced by what the failure says.
-fn cache_key(template: &str, id: &Address, pending: &Pending) -> String {
+fn cache_key(template: &str, id: &Address, pending: &Pending) -> EcoString {
     let mut key = template.replace("<ip>", &id.to_string()).replace("<fid>", &id.to_string());
     for (name, item) in pending.data.iter() {
         let tag = format!("<F-{}>", name.to_uppercase());
@@ -217,5 +219,5 @@ fn cache_key(template: &str, id: &Address, pending: &Pending) -> String {
             key = key.replace(&tag, &item.value().to_text());
         }
     }
-    key
+    key.into()
 }

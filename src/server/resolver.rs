@@ -90,7 +90,7 @@ impl Resolver {
     fn remember(&mut self, query: Query, addresses: AddressSet) {
         match query {
             Query::Own => self.own = Some((addresses, self.now + MAX_AGE)),
-            Query::Name(name) => self.known.set(&name, addresses, self.now),
+            Query::Name(name) => self.known.set(&name.into(), addresses, self.now),
         }
     }
 
