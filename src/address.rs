@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-
 /// The identifier of a ticket.
 ///
 /// Two equal texts of different kinds are different identifiers, as upstream: `Name("x")` (could be

@@ -167,8 +167,7 @@ impl<'k> Kept<'k> {
         let (mut entry, rest) = bytes.split_at(length);
         *bytes = rest;
         let head = read_number(&mut entry);
-        let date =
-            (head & 1 == 1).then(|| (read_number(&mut entry) as u32, read_number(&mut entry) as u32));
+        let date = (head & 1 == 1).then(|| (read_number(&mut entry) as u32, read_number(&mut entry) as u32));
         Kept { model: (head >> 1) as u32, date, differences: entry }
     }
 }

@@ -162,18 +162,7 @@ impl Filter {
             let buffered = Vec::new();
             let whole =
                 (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
-            self.find(Line {
-                split,
-                whole,
-                raw,
-                one_line,
-                time,
-                undated,
-                now,
-                failures,
-                notes,
-                buffered,
-            });
+            self.find(Line { split, whole, raw, one_line, time, undated, now, failures, notes, buffered });
         }
         self.dating.text = memory;
         Ok(())
@@ -195,18 +184,7 @@ impl Filter {
         if let Some(time) = self.plausible(&text, time, now, notes).filter(|_| !self.is_stopped(&split)) {
             let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
             let one_line = false;
-            self.find(Line {
-                split,
-                whole,
-                raw,
-                one_line,
-                time,
-                undated,
-                now,
-                failures,
-                notes,
-                buffered,
-            });
+            self.find(Line { split, whole, raw, one_line, time, undated, now, failures, notes, buffered });
         }
     }
 

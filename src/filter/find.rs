@@ -303,7 +303,8 @@ impl<S: Sink> Search<'_, '_, S> {
             let found = identify(raw_host, |role| fail.text(role), tuple.as_deref());
             let Some((id, beside)) = found else { return Outcome::Nobody };
             set_beside(&mut fail, beside);
-            line.failures.take(Failure { regex, id, time: line.time, data: fail, matches: lines }, line.notes);
+            line.failures
+                .take(Failure { regex, id, time: line.time, data: fail, matches: lines }, line.notes);
             return Outcome::Failure;
         };
         let session = self.memory.sessions.merge(&mlfid, fail, lines, line.searched(), line.now);

@@ -81,7 +81,8 @@ impl Jail {
         let asks = self.ignore.has_command() || self.ignore.cache.is_some();
         let at_once = self.waiting.is_empty() && !asks && !self.asks_history();
         let Jail { filter, failures, ignore, found, notes, .. } = self;
-        let mut taking = Taking { at_once, asks, failures, ignore, line, now, known, out, due: None, rest: found };
+        let mut taking =
+            Taking { at_once, asks, failures, ignore, line, now, known, out, due: None, rest: found };
         let result = filter.process_one_line(line, now, &mut taking, notes);
         if let Some(id) = taking.due {
             self.ban_failing(&id, now, out);

@@ -293,8 +293,20 @@ impl Exact {
         let all = self.categories.iter().any(|&(_, negated)| self.ascii && negated);
         let some = self.ranges.iter().any(reached) || (!self.ascii && !self.categories.is_empty());
         match (all, some) {
-            (true, _) => if self.negated { NO } else { PART },
-            (false, false) => if self.negated { PART } else { NO },
+            (true, _) => {
+                if self.negated {
+                    NO
+                } else {
+                    PART
+                }
+            }
+            (false, false) => {
+                if self.negated {
+                    PART
+                } else {
+                    NO
+                }
+            }
             (false, true) => CHECK,
         }
     }

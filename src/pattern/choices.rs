@@ -67,12 +67,16 @@ impl Choices {
         choices
     }
 
-    /// The ways of choice `index` that can go on with this byte.
+    /// Where the ways and where the masks of choice `index` begin.
+    pub fn start(&self, index: u32) -> (u32, u32) {
+        self.starts[index as usize]
+    }
+
+    /// Of the choice whose ways and masks begin there, the ways that can go on with this byte.
     #[inline(always)]
-    pub fn possible(&self, index: u32, next: Option<u8>) -> Ways {
+    pub fn possible(&self, ways: u32, masks: u32, next: Option<u8>) -> Ways {
         let column = self.columns[next.map_or(SYMBOLS - 1, usize::from)];
-        let (first, masks) = self.starts[index as usize];
-        Ways { first, mask: self.masks[masks as usize + usize::from(column)] }
+        Ways { first: ways, mask: self.masks[masks as usize + usize::from(column)] }
     }
 
     /// The first of the ways, and the others.

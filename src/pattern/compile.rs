@@ -6,7 +6,8 @@ use super::choices::Choices;
 use super::link::link;
 use super::literal::Literal;
 use super::program::{
-    Conditional, Draft, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind, Start,
+    Conditional, Draft, Fields, Follow, Inst, Look, Loop, NO_LIMIT, Pc, Position, Program, Run, RunKind,
+    Start,
 };
 use super::{first, follow};
 

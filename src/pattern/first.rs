@@ -34,6 +34,8 @@ fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
     match &draft.insts[pc] {
         // what follows an atomic group must not influence what it matches
         Inst::Match | Inst::LookEnd | Inst::AtomicEnd | Inst::Backref { .. } => First::ALL,
+        // not in drafts
+        Inst::Select { .. } => First::ALL,
         Inst::Fail => First::default(),
         Inst::Byte(byte) => First::of_char(char::from(*byte)),
         Inst::Text(index) => {
@@ -52,10 +54,7 @@ fn of(draft: &Draft, pc: usize, firsts: &[First]) -> First {
             let ways = &draft.choices[*index as usize];
             ways.iter().fold(First::default(), |first, way| first.or(firsts[*way as usize]))
         }
-        Inst::Run(index)
-        | Inst::Gap(index)
-        | Inst::Few(index)
-        | Inst::Greedy(index) => {
+        Inst::Run(index) | Inst::Gap(index) | Inst::Few(index) | Inst::Greedy(index) => {
             let run = &program.runs[*index as usize];
             let class = program.classes[run.class as usize].first();
             if run.min == 0 { class.or(next) } else { class }

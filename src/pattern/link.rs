@@ -14,11 +14,15 @@ pub(super) fn link(mut draft: Draft, mut firsts: Vec<First>) -> Program {
     divide(&mut draft, &mut firsts);
     let with_firsts = |list: &Vec<Pc>| list.iter().map(|way| (*way, firsts[*way as usize])).collect();
     let choices = Choices::new(&draft.choices.iter().map(with_firsts).collect::<Vec<_>>());
-    let ops: Vec<Op> = (0..draft.insts.len()).map(|pc| op(&draft, pc)).collect();
+    let ops: Vec<Op> = (0..draft.insts.len()).map(|pc| op(&draft, &choices, pc)).collect();
     let ends: Vec<Pc> = draft.program.loops.iter().map(|this| target(&draft, this.exit)).collect();
     let look_ends: Vec<Pc> = draft.program.looks.iter().map(|look| target(&draft, look.end)).collect();
-    let conditional_ways: Vec<(Pc, Pc)> =
-        draft.program.conditionals.iter().map(|this| (target(&draft, this.yes), target(&draft, this.no))).collect();
+    let conditional_ways: Vec<(Pc, Pc)> = draft
+        .program
+        .conditionals
+        .iter()
+        .map(|this| (target(&draft, this.yes), target(&draft, this.no)))
+        .collect();
     let mut program = draft.program;
     program.loops.iter_mut().zip(ends).for_each(|(this, exit)| this.exit = exit);
     program.looks.iter_mut().zip(look_ends).for_each(|(look, end)| look.end = end);
@@ -38,12 +42,16 @@ fn target(draft: &Draft, mut pc: Pc) -> Pc {
     pc
 }
 
-fn op(draft: &Draft, pc: usize) -> Op {
+fn op(draft: &Draft, choices: &Choices, pc: usize) -> Op {
     if let Some(quad) = quad(draft, pc) {
         return Op { inst: quad, next: target(draft, pc as Pc + 4) };
     }
     let inst = match draft.insts[pc].clone() {
         Inst::Atomic { end } => Inst::Atomic { end: target(draft, end) },
+        Inst::Choice(index) => {
+            let (ways, masks) = choices.start(index);
+            Inst::Select { ways, masks }
+        }
         other => other,
     };
     // the text after a run has been compared when the run's end was found
@@ -56,12 +64,14 @@ fn op(draft: &Draft, pc: usize) -> Op {
 
 /// `((?:\d{1,3}\.){3}\d{1,3})`, where a shorter last number would not do, in one instruction.
 fn quad(draft: &Draft, pc: usize) -> Option<Inst> {
-    let [Inst::Save(start), Inst::Fields(fields), Inst::Few(last), Inst::Save(end)] = *draft.insts.get(pc..pc + 4)?
+    let [Inst::Save(start), Inst::Fields(fields), Inst::Few(last), Inst::Save(end)] =
+        *draft.insts.get(pc..pc + 4)?
     else {
         return None;
     };
     let (fields, last) = (&draft.program.fields[fields as usize], &draft.program.runs[last as usize]);
-    let is_number = |min, max, class: u32| (min, max) == (1, 3) && draft.program.classes[class as usize].is_digits();
+    let is_number =
+        |min, max, class: u32| (min, max) == (1, 3) && draft.program.classes[class as usize].is_digits();
     (fields.count == 3
         && fields.separator == b'.'
         && is_number(fields.min, fields.max, fields.class)

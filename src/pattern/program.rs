@@ -37,8 +37,10 @@ pub(super) enum Inst {
     Save(u32),
     /// Only in drafts.
     Jump(Pc),
-    /// The ways of choice `.0`, in order.
+    /// The ways of choice `.0`, in order. Only in drafts.
     Choice(u32),
+    /// The same, by where its ways and its masks begin. Not in drafts.
+    Select { ways: u32, masks: u32 },
     /// A repeated single character: entry `.0` of the runs.
     Run(u32),
     /// All characters of the class that there are: `some` of them at least.

@@ -165,13 +165,7 @@ impl Regex {
     }
 
     #[inline]
-    fn find(
-        &self,
-        text: &[u8],
-        start: usize,
-        caps: &mut Captures,
-        how: How,
-    ) -> Result<bool, StepLimit> {
+    fn find(&self, text: &[u8], start: usize, caps: &mut Captures, how: How) -> Result<bool, StepLimit> {
         caps.valid = false;
         if text.len() >= UNSET as usize {
             return Err(StepLimit);
@@ -208,13 +202,7 @@ impl Regex {
     /// After backtracking has taken many steps: by the automaton, or by backtracking up to the
     /// limit.
     #[cold]
-    fn find_long(
-        &self,
-        text: &[u8],
-        start: usize,
-        caps: &mut Captures,
-        how: How,
-    ) -> Result<bool, StepLimit> {
+    fn find_long(&self, text: &[u8], start: usize, caps: &mut Captures, how: How) -> Result<bool, StepLimit> {
         let Some(linear) = self.linear().filter(|linear| linear.suits(text)) else {
             return self.backtrack(text, start, caps, how, STEPS);
         };

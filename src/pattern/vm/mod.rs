@@ -176,10 +176,13 @@ impl<'a> Vm<'a> {
                     pc = op.next as usize;
                     continue;
                 }
-                Inst::Choice(index) => {
-                    let ways = program.choices.possible(*index, text.get(pos).copied());
-                    if let Some(way) = self.choose(ways, pos)? {
-                        pc = way;
+                Inst::Select { ways, masks } => {
+                    let ways = program.choices.possible(*ways, *masks, text.get(pos).copied());
+                    if let Some((way, others)) = program.choices.take(ways) {
+                        if !others.is_empty() {
+                            self.push(Frame::Choice { ways: others, pos: pos as u32 })?;
+                        }
+                        pc = way as usize;
                         continue;
                     }
                 }
@@ -278,7 +281,6 @@ impl<'a> Vm<'a> {
     }
 
     /// The first of the ways, after noting the others.
-    #[inline(always)]
     fn choose(&mut self, ways: Ways, pos: usize) -> Result<Option<usize>, StepLimit> {
         let Some((way, others)) = self.program.choices.take(ways) else { return Ok(None) };
         if !others.is_empty() {

@@ -165,7 +165,9 @@ impl State {
         let pid = self.pid();
         let line = Line { level, logger, text: "", pid, stamp: self.stamp.text() };
         let around = self.layout.around_message(&line).filter(|_| self.target.takes_lines());
-        around.map(|(before, after)| ([&before, head.as_bytes()].concat(), [tail.as_bytes(), &after, b"\n"].concat()))
+        around.map(|(before, after)| {
+            ([&before, head.as_bytes()].concat(), [tail.as_bytes(), &after, b"\n"].concat())
+        })
     }
 
     fn pid(&mut self) -> u32 {
