@@ -103,6 +103,11 @@ impl Tally {
                 return;
             }
             let mut ours = found.then(|| spans(regex, subject, &caps));
+            let is_line = !subject.strip_suffix('\n').unwrap_or(subject).contains('\n');
+            if ours == *theirs && is_line {
+                let found = regex.search_line(subject.as_bytes(), &mut caps) == Ok(true);
+                ours = found.then(|| spans(regex, subject, &caps));
+            }
             if ours == *theirs {
                 if let Some(found) = regex.search_linear(subject.as_bytes(), 0, &mut caps) {
                     self.linear += 1;
