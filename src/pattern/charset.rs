@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::ast::{Category, Fold, Item, Set};
+use super::chars::{char_at, next_char};
 use super::unicode::{in_category, is_word, ranges, same_upper, to_lower};
 
 /// Over-approximation of the characters that can come next: exact for ASCII, by kind for others.
@@ -413,40 +414,4 @@ pub(super) fn folded(code: u32, fold: Fold) -> u32 {
         Fold::Ascii => code,
         Fold::Unicode => to_lower(code),
     }
-}
-
-/// The character at `pos` and the position after it.
-pub(super) fn char_at(text: &[u8], pos: usize) -> Option<(u32, usize)> {
-    let first = *text.get(pos)?;
-    if first < 0x80 {
-        return Some((first.into(), pos + 1));
-    }
-    let next = next_char(text, pos);
-    let mut code = u32::from(first) & (0x7f >> (next - pos));
-    for &byte in &text[pos + 1..next] {
-        code = code << 6 | u32::from(byte & 0x3f);
-    }
-    Some((code, next))
-}
-
-/// Position of the character after the one at `pos`, which must be inside the text.
-#[inline(always)]
-pub(super) fn next_char(text: &[u8], pos: usize) -> usize {
-    let len = match text[pos] {
-        0..=0xbf => 1,
-        0xc0..=0xdf => 2,
-        0xe0..=0xef => 3,
-        _ => 4,
-    };
-    (pos + len).min(text.len())
-}
-
-/// Position of the character before `pos`, which must not be 0.
-#[inline(always)]
-pub(super) fn previous_char(text: &[u8], mut pos: usize) -> usize {
-    pos -= 1;
-    while pos > 0 && text[pos] & 0xc0 == 0x80 {
-        pos -= 1;
-    }
-    pos
 }

@@ -5,6 +5,7 @@
 //! - [`Gate`]: whether any of a jail's expressions can match a line; [`PatternSet`]: which of them.
 
 mod ast;
+mod chars;
 mod charset;
 mod choices;
 mod compile;

@@ -3,7 +3,8 @@
 use memchr::{memchr, memchr2, memchr3};
 
 use super::StepLimit;
-use super::charset::{First, next_char};
+use super::chars::next_char;
+use super::charset::First;
 use super::literal::Literal;
 use super::program::{Program, Start};
 use super::vm::{Scratch, Vm};

@@ -1,7 +1,8 @@
 //! What is asked about the text without reading on, and back-references.
 
 use super::super::ast::Fold;
-use super::super::charset::{char_at, folded, previous_char};
+use super::super::chars::{char_at, previous_char};
+use super::super::charset::folded;
 use super::super::program::Position;
 use super::super::unicode::is_word;
 use super::{UNSET, Vm};

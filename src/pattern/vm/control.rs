@@ -1,7 +1,7 @@
 //! Counted loops, atomic groups, look-around.
 
 use super::super::StepLimit;
-use super::super::charset::previous_char;
+use super::super::chars::previous_char;
 use super::super::program::{Inst, Look, NO_LIMIT, Op, Pc};
 use super::{Counter, Frame, UNSET, Vm};
 

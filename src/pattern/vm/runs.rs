@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr2, memchr3};
 
 use super::super::StepLimit;
-use super::super::charset::{next_char, previous_char};
+use super::super::chars::{next_char, previous_char};
 use super::super::program::{Fields, Follow, Inst, NO_LIMIT, Op, Pc, Run, RunKind};
 use super::{Frame, Vm, one_less};
 

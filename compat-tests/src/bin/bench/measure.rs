@@ -1,5 +1,6 @@
 //! Reading clocks and /proc.
 use compat_tests::{Server, wait};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long to wait for work to be done before giving up.
@@ -26,12 +27,13 @@ pub fn seconds_until(start: Instant, mut done: impl FnMut() -> bool) -> f64 {
 /// times in /proc/PID/stat are counted in hundredths of a second).
 pub fn cpu_seconds(server: &Server) -> f64 {
     let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
-    let used = threads.flatten().map(|thread| {
-        // a thread that has ended meanwhile counts no more
-        let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        text.split(' ').next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0)
-    });
-    used.sum::<f64>() / 1e9
+    threads.flatten().map(|thread| thread_seconds(&thread.path())).sum()
+}
+
+/// The same of one thread, by its folder in /proc; 0 if it has ended meanwhile.
+pub fn thread_seconds(thread: &Path) -> f64 {
+    let text = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    text.split(' ').next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
 /// A number of /proc/PID/status: `VmHWM` (KiB), `Threads`, …
