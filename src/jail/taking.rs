@@ -42,7 +42,7 @@ impl Sink for Taking<'_> {
                     && notes.is_empty()
                     && self.due.is_none()
                     && self.rest.is_empty()
-                    && self.is_ignored(id) == Verdict::No =>
+                    && self.verdict(id) == Verdict::No =>
             {
                 self.count(failure);
             }
@@ -53,7 +53,7 @@ impl Sink for Taking<'_> {
 
 impl Taking<'_> {
     #[inline]
-    fn is_ignored(&mut self, id: &Address) -> Verdict {
+    fn verdict(&mut self, id: &Address) -> Verdict {
         let out = &mut *self.out;
         let mut warn = |text| out.push(Effect::Log { level: level::WARNING, logger: "fail2ban.ipdns", text });
         self.ignore.check(id, self.now, self.known, &mut warn)
