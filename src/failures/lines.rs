@@ -220,12 +220,8 @@ struct Entry {
 
 impl Entry {
     #[inline]
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.byte(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.byte(number as u8);
+    fn number(&mut self, number: u64) {
+        encode(number, |byte| self.byte(byte));
     }
 
     #[inline]
@@ -248,12 +244,17 @@ impl Entry {
 
 /// Numbers in groups of seven bits, the lowest first; all but the last have the eighth bit set.
 #[inline]
-pub(super) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+fn encode(mut number: u64, mut put: impl FnMut(u8)) {
     while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
+        put(number as u8 | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    put(number as u8);
+}
+
+#[inline]
+pub(super) fn write_number(bytes: &mut Vec<u8>, number: u64) {
+    encode(number, |byte| bytes.push(byte));
 }
 
 #[inline]

@@ -93,6 +93,14 @@ pub struct Failure {
     pub matches: Matches,
 }
 
+impl Failure {
+    /// When it happened, Unix seconds: not after `now`, which it is if nobody knows.
+    #[inline]
+    pub fn seconds(&self, now: f64) -> f64 {
+        self.time.map_or(now, Stamp::seconds).min(now)
+    }
+}
+
 /// Where the failures of a line go.
 pub trait Sink {
     /// Whether the groups of a failure of this address are wanted. (They are not where the address has failed before, and

@@ -19,7 +19,6 @@ use std::collections::VecDeque;
 
 use crate::address::Address;
 use crate::bans::{Ban, Bans};
-use crate::date::Stamp;
 use crate::failures::Failures;
 use crate::filter::ignore::{Ignore, Known};
 use crate::filter::{Data, Failure, Filter, Id, MatchLine, Matches, Note};
@@ -117,7 +116,7 @@ impl Jail {
     fn take_found(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         let mut found = std::mem::take(&mut self.found);
         for failure in found.drain(..) {
-            let time = failure.time.map_or(now, Stamp::seconds).min(now);
+            let time = failure.seconds(now);
             let (id, data, matches) = (failure.id, failure.data, failure.matches);
             let pending = Pending { id, time, data, matches, line, origin: Origin::Line, command: None };
             self.receive(pending, now, known, out);

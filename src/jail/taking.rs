@@ -3,7 +3,6 @@
 
 use super::Effect;
 use crate::address::Address;
-use crate::date::Stamp;
 use crate::failures::{Failures, Found};
 use crate::filter::ignore::{Ignore, Known, Verdict};
 use crate::filter::{Failure, Id, Note, Sink};
@@ -61,8 +60,8 @@ impl Taking<'_> {
 
     #[inline]
     fn count(&mut self, failure: Failure) {
-        let Failure { id: Id::Known(id), time, mut data, matches, .. } = failure else { return };
-        let time = time.map_or(self.now, Stamp::seconds).min(self.now);
+        let time = failure.seconds(self.now);
+        let Failure { id: Id::Known(id), mut data, matches, .. } = failure else { return };
         data.retain_values();
         let retry = self.failures.add(&id, time, 1, Found { matches, line: self.line, data });
         if retry >= self.failures.max_retry as f64 {

@@ -178,11 +178,8 @@ impl<'a> Vm<'a> {
                 }
                 Inst::Select { ways, masks } => {
                     let ways = program.choices.possible(*ways, *masks, text.get(pos).copied());
-                    if let Some((way, others)) = program.choices.take(ways) {
-                        if !others.is_empty() {
-                            self.push(Frame::Choice { ways: others, pos: pos as u32 })?;
-                        }
-                        pc = way as usize;
+                    if let Some(way) = self.choose(ways, pos)? {
+                        pc = way;
                         continue;
                     }
                 }
@@ -281,6 +278,7 @@ impl<'a> Vm<'a> {
     }
 
     /// The first of the ways, after noting the others.
+    #[inline(always)]
     fn choose(&mut self, ways: Ways, pos: usize) -> Result<Option<usize>, StepLimit> {
         let Some((way, others)) = self.program.choices.take(ways) else { return Ok(None) };
         if !others.is_empty() {
