@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use ferroban::source::{Backend, Event, JailId, Reader, Sources, split};
+use ferroban::source::{Backend, Event, JailId, Reader, Sources};
 use rustix::event::{PollFd, PollFlags, poll};
 
 const JAIL: JailId = JailId(0);
@@ -103,7 +103,7 @@ fn print(event: &Event<'_>) {
         Event::Entry { readers, time, date, text, .. } => {
             writeln!(out, "{time:.6} {} {date}|{text}", state(readers))
         }
-        Event::Lines { path, readers, block, line_end, .. } => split(block, *line_end).try_for_each(|line| {
+        Event::Lines { path, readers, block, .. } => block.lines().try_for_each(|line| {
             writeln!(out, "{} {}|{}", path.display(), state(readers), String::from_utf8_lossy(line))
         }),
     };

@@ -7,6 +7,7 @@ use super::place::Text;
 use super::template::{Reading, Stamp, TimeError};
 use super::zone::LocalZone;
 use crate::clock::whole_seconds;
+use crate::text::equal;
 
 /// The date of the last line, and the bytes it depends on. It is valid only if the last winner won at the place of
 /// the line before, so that a line with the same bytes there has the same winner and moves nothing.
@@ -131,7 +132,7 @@ impl Memo {
             return false;
         }
         // positions count characters
-        line[self.from..end] == *self.bytes && (self.from == 0 || line[..self.from].is_ascii())
+        equal(&line[self.from..end], &self.bytes) && (self.from == 0 || line[..self.from].is_ascii())
     }
 
     /// Computes the time anew unless `now` is still the same second. A local time near a change of the clock depends

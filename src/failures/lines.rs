@@ -6,6 +6,7 @@
 use ecow::EcoString;
 
 use crate::filter::MatchLine;
+use crate::text::{WORD, equal};
 
 /// The models of one jail's lines.
 #[derive(Debug, Default)]
@@ -284,17 +285,17 @@ const TOLERANCE: usize = 8;
 fn common_prefix(a: &[u8], b: &[u8], usual: &mut usize) -> usize {
     let length = a.len().min(b.len());
     let (a, b) = (&a[..length], &b[..length]);
-    let is_usual = *usual <= length && are_equal(&a[..*usual], &b[..*usual]);
+    let is_usual = *usual <= length && equal(&a[..*usual], &b[..*usual]);
     let mut same = if is_usual { *usual } else { 0 };
     let last = loop {
         let (Some(a), Some(b)) = (a[same..].first_chunk(), b[same..].first_chunk()) else {
             break a[same..].iter().zip(&b[same..]).take_while(|(a, b)| a == b).count();
         };
-        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        let differing = usize::from_le_bytes(*a) ^ usize::from_le_bytes(*b);
         if differing != 0 {
             break differing.trailing_zeros() as usize / 8;
         }
-        same += 8;
+        same += WORD;
     };
     same += last;
     *usual = same.saturating_sub(TOLERANCE);
@@ -309,33 +310,22 @@ fn common_suffix(a: &[u8], b: &[u8], usual: &mut usize) -> usize {
         return 0;
     }
     let (a, b) = (&a[a.len() - length..], &b[b.len() - length..]);
-    let is_usual = *usual <= length && are_equal(&a[length - *usual..], &b[length - *usual..]);
+    let is_usual = *usual <= length && equal(&a[length - *usual..], &b[length - *usual..]);
     let mut rest = if is_usual { length - *usual } else { length };
     let last = loop {
         let (Some(a), Some(b)) = (a[..rest].last_chunk(), b[..rest].last_chunk()) else {
             let (a, b) = (a[..rest].iter().rev(), b[..rest].iter().rev());
             break a.zip(b).take_while(|(a, b)| a == b).count();
         };
-        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        let differing = usize::from_le_bytes(*a) ^ usize::from_le_bytes(*b);
         if differing != 0 {
             break differing.leading_zeros() as usize / 8;
         }
-        rest -= 8;
+        rest -= WORD;
     };
     let same = length - rest + last;
     *usual = same.saturating_sub(TOLERANCE);
     same
-}
-
-/// Whether pieces of the same length are equal. The C library does that quickly, but not every one.
-#[inline]
-fn are_equal(a: &[u8], b: &[u8]) -> bool {
-    if cfg!(not(target_env = "musl")) {
-        return a == b;
-    }
-    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let (a_words, b_words) = (a.chunks_exact(8), b.chunks_exact(8));
-    a_words.remainder() == b_words.remainder() && a_words.zip(b_words).all(|(a, b)| word(a) == word(b))
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ impl Failures {
         let Some(slot) = self.tickets.find(id) else { return self.add_new(id, time, count, found) };
         let Some(ticket) = self.tickets.get_mut(slot) else { return 0.0 };
         ticket.adjust(time, self.find_time);
-        ticket.retry += count as f64;
+        ticket.retry += float(count);
         ticket.failures = ticket.failures.saturating_add(1);
         keep_newest(&mut self.models, ticket, found, self.max_matches);
         ticket.retry
@@ -176,6 +176,12 @@ impl Failures {
         retry
     }
 
+    /// Whether that many failures lead to a ban.
+    #[inline]
+    pub fn is_enough(&self, retry: f64) -> bool {
+        retry >= float(self.max_retry)
+    }
+
     /// Adds extra weight for an identifier that was banned before; returns the new count, or `None`
     /// when it is no longer counted here.
     pub fn add_weight(&mut self, id: &Address, extra: f64, ban_count: i64) -> Option<f64> {
@@ -190,7 +196,7 @@ impl Failures {
     /// Takes the identifier's ticket if it has reached maxretry.
     pub fn take_due(&mut self, id: &Address) -> Option<Ticket> {
         let slot = self.tickets.find(id)?;
-        if self.tickets.get(slot)?.retry < self.max_retry as f64 {
+        if !self.is_enough(self.tickets.get(slot)?.retry) {
             return None;
         }
         let (id, count) = self.tickets.remove(slot)?;
@@ -244,6 +250,12 @@ impl Failures {
     pub fn next_cleanup(&self) -> Option<f64> {
         self.tickets.first().map(|(_, second)| second + self.find_time)
     }
+}
+
+/// A count, nearly always a small one: processors of 32 bits have an instruction for those only.
+#[inline]
+fn float(count: i64) -> f64 {
+    i32::try_from(count).map_or(count as f64, f64::from)
 }
 
 /// Hands over the lines of a match; returns how many they are.

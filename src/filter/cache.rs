@@ -1,9 +1,10 @@
 //! A small memory of values by text: each for some time, and when it is full, the oldest go first.
 
-use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
 use ecow::EcoString;
+use hashbrown::HashTable;
 
 /// Values that are remembered for a while, in the order in which they came (upstream's cache: what is
 /// full loses its expired entries and one more).
@@ -12,23 +13,27 @@ pub struct Cache<V> {
     max_count: usize,
     /// Seconds.
     max_time: f64,
-    entries: HashMap<EcoString, Entry<V>, foldhash::fast::RandomState>,
-    /// Keys in the order in which they came; one whose number is not its entry's was removed meanwhile.
-    order: VecDeque<(u64, EcoString)>,
+    entries: HashTable<Entry<V>>,
+    hasher: foldhash::fast::RandomState,
+    /// Hashes and numbers of the entries in the order in which they came; of some that were removed meanwhile, too.
+    order: VecDeque<(u64, u64)>,
     next: u64,
 }
 
 #[derive(Debug)]
 struct Entry<V> {
+    key: EcoString,
     value: V,
     expires: f64,
     number: u64,
+    hash: u64,
 }
 
 impl<V> Cache<V> {
     /// For at most `max_count` values, each remembered for `max_time` seconds.
     pub fn new(max_count: usize, max_time: f64) -> Self {
-        Cache { max_count, max_time, entries: HashMap::default(), order: VecDeque::new(), next: 0 }
+        let (entries, hasher) = (HashTable::new(), foldhash::fast::RandomState::default());
+        Cache { max_count, max_time, entries, hasher, order: VecDeque::new(), next: 0 }
     }
 
     pub fn max_count(&self) -> usize {
@@ -42,27 +47,41 @@ impl<V> Cache<V> {
 
     /// The value, unless its time is over.
     pub fn get(&mut self, key: &str, now: f64) -> Option<&mut V> {
-        if self.entries.get(key)?.expires <= now {
-            self.entries.remove(key);
+        let hash = self.hasher.hash_one(key);
+        self.find(hash, key, now)
+    }
+
+    fn find(&mut self, hash: u64, key: &str, now: f64) -> Option<&mut V> {
+        let entry = self.entries.find_entry(hash, |entry| entry.key == key).ok()?;
+        if entry.get().expires <= now {
+            entry.remove();
+            return None;
         }
-        self.entries.get_mut(key).map(|entry| &mut entry.value)
+        Some(&mut entry.into_mut().value)
     }
 
     /// Remembers a value from now on.
     pub fn set(&mut self, key: &EcoString, value: V, now: f64) {
+        let hash = self.hasher.hash_one(key.as_str());
+        self.insert(hash, key, value, now);
+    }
+
+    fn insert(&mut self, hash: u64, key: &EcoString, value: V, now: f64) -> &mut V {
         if self.entries.len() >= self.max_count {
             self.make_room(now);
         }
-        let (next, expires) = (self.next, now + self.max_time);
-        match self.entries.entry(key.clone()) {
-            Occupied(known) => {
+        let (number, expires) = (self.next, now + self.max_time);
+        match self.entries.entry(hash, |entry| entry.key == *key, |entry| entry.hash) {
+            hashbrown::hash_table::Entry::Occupied(known) => {
                 let known = known.into_mut();
                 (known.value, known.expires) = (value, expires);
+                &mut known.value
             }
-            Vacant(free) => {
+            hashbrown::hash_table::Entry::Vacant(free) => {
                 self.next += 1;
-                self.order.push_back((next, free.key().clone()));
-                free.insert(Entry { value, expires, number: next });
+                self.order.push_back((hash, number));
+                let key = key.clone();
+                &mut free.insert(Entry { key, value, expires, number, hash }).into_mut().value
             }
         }
     }
@@ -72,29 +91,32 @@ impl<V> Cache<V> {
     where
         V: Default,
     {
-        let known = self.get(key, now).is_some();
-        if !known {
-            self.set(key, V::default(), now);
+        let hash = self.hasher.hash_one(key.as_str());
+        // twice, because the compiler does not see that it is not borrowed where it is not found
+        if self.find(hash, key, now).is_some() {
+            let known = self.entries.find_mut(hash, |entry| entry.key == *key);
+            return (&mut known.expect("it was found just now").value, true);
         }
-        let entry = self.entries.get_mut(key).expect("it was found or set just now");
-        (&mut entry.value, known)
+        (self.insert(hash, key, V::default(), now), false)
     }
 
-    pub fn remove(&mut self, key: &str) -> Option<V> {
-        let entry = self.entries.remove(key)?;
+    /// Forgets a value, and returns it unless its time is over.
+    pub fn take(&mut self, key: &str, now: f64) -> Option<V> {
+        let hash = self.hasher.hash_one(key);
+        let (entry, _) = self.entries.find_entry(hash, |entry| entry.key == key).ok()?.remove();
         if self.order.len() > 2 * self.entries.len() + 16 {
             let entries = &self.entries;
-            self.order.retain(|(number, key)| entries.get(key).is_some_and(|entry| entry.number == *number));
+            self.order
+                .retain(|(hash, number)| entries.find(*hash, |entry| entry.number == *number).is_some());
         }
-        Some(entry.value)
+        (entry.expires > now).then_some(entry.value)
     }
 
     fn make_room(&mut self, now: f64) {
-        while let Some((number, key)) = self.order.pop_front() {
-            let Some(entry) = self.entries.get(&key).filter(|entry| entry.number == number) else { continue };
-            let live = entry.expires > now;
-            self.entries.remove(&key);
-            if live && self.entries.len() < self.max_count {
+        while let Some((hash, number)) = self.order.pop_front() {
+            let Ok(entry) = self.entries.find_entry(hash, |entry| entry.number == number) else { continue };
+            let (entry, _) = entry.remove();
+            if entry.expires > now && self.entries.len() < self.max_count {
                 break;
             }
         }
@@ -126,9 +148,9 @@ mod tests {
         let mut cache = Cache::new(3, 10.0);
         for i in 0..1000 {
             cache.set(&"a".into(), i, 1.0);
-            assert_eq!(cache.remove("a"), Some(i));
+            assert_eq!(cache.take("a", 1.0), Some(i));
         }
-        assert!(cache.order.len() < 20 && cache.remove("a").is_none());
+        assert!(cache.order.len() < 20 && cache.take("a", 1.0).is_none());
         cache.set(&"a".into(), 1, 2.0);
         cache.set(&"a".into(), 2, 5.0);
         assert_eq!(cache.get("a", 14.0), Some(&mut 2));

@@ -5,6 +5,7 @@ use super::{Filter, Note, Sink, trimmed};
 use crate::config::duration::seconds2str;
 use crate::date::{Stamp, TimeError};
 use crate::level;
+use crate::text::equal;
 use crate::value::Exception;
 
 const DAY: f64 = 86_400.0;
@@ -128,7 +129,7 @@ impl Filter {
                     Ok(stamp) => {
                         time = Some(stamp);
                         self.dating.time = time;
-                        if memory != split.date {
+                        if !equal(memory.as_bytes(), split.date.as_bytes()) {
                             memory.clear();
                             memory.push_str(split.date);
                         }

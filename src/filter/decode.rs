@@ -7,7 +7,6 @@ mod single_byte;
 
 use std::borrow::Cow;
 
-use crate::system::text::ascii;
 use crate::value::Value;
 use single_byte::SingleByte;
 
@@ -58,12 +57,12 @@ impl Encoding {
         })
     }
 
-    /// Many lines as text at once, if they are valid and need no conversion.
-    pub fn text(self, block: &[u8]) -> Option<&str> {
+    /// Whether bytes that are valid UTF-8 are their own text: of all ASCII, or in any case.
+    pub fn is_utf8(self, is_ascii: bool) -> bool {
         match self {
-            Encoding::Utf8 => ascii(block).or_else(|| std::str::from_utf8(block).ok()),
-            Encoding::Ascii => ascii(block),
-            _ => None,
+            Encoding::Utf8 => true,
+            Encoding::Ascii => is_ascii,
+            _ => false,
         }
     }
 

@@ -282,9 +282,15 @@ impl<S: Sink> Search<'_, '_, S> {
     #[inline]
     fn plain_failure(&mut self, regex: usize, hit: Hit, matches: Matches) -> Outcome {
         let line = &mut self.line;
-        let raw_host = is_raw(self.rules, self.mode);
-        let found = identify(raw_host, |role| hit.regex.text(role, hit.text, hit.captures), None);
-        let Some((id, beside)) = found else { return Outcome::Nobody };
+        let (id, beside) = match hit.regex.v4(hit.captures) {
+            Some(bits) => (Id::Known(Address::V4 { bits, prefix: 32 }), None),
+            None => {
+                let raw_host = is_raw(self.rules, self.mode);
+                let found = identify(raw_host, |role| hit.regex.text(role, hit.text, hit.captures), None);
+                let Some(found) = found else { return Outcome::Nobody };
+                found
+            }
+        };
         let wanted = beside.is_some() || !matches!(&id, Id::Known(id) if !line.failures.wants_groups(id));
         let mut data = if wanted { groups_of(hit) } else { Data::default() };
         set_beside(&mut data, beside);

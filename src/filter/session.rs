@@ -52,9 +52,10 @@ impl Sessions {
         let (session, known) = match marks.forget {
             false => self.known.get_or_set(id, now),
             true => {
-                let known = self.known.get(id, now).is_some();
-                self.ended = self.known.remove(id).filter(|_| known).unwrap_or_default();
-                (&mut self.ended, known)
+                let known = self.known.take(id, now);
+                let is_known = known.is_some();
+                self.ended = known.unwrap_or_default();
+                (&mut self.ended, is_known)
             }
         };
         session.take_in(fail, known, marks, lines, line);

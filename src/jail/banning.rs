@@ -25,7 +25,7 @@ impl Jail {
         out.push(Effect::Found { word, id: id.clone(), time });
         data.retain_values();
         let retry = self.failures.add(&id, time, count, Found { matches, line, data });
-        if retry >= self.failures.max_retry as f64 {
+        if self.failures.is_enough(retry) {
             self.ban_failing(&id, now, out);
         }
         if self.asks_history() {

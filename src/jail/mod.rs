@@ -70,18 +70,35 @@ impl Jail {
     }
 
     /// Searches one line of a log, with no line feed inside. The error is the exception that upstream would log for it.
+    ///
+    /// `tell` is told of failures, in place of [`Effect::Found`], while nothing else of this line is in `out`; it may
+    /// decline.
     pub fn line(
         &mut self,
         line: &str,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
+        tell: &mut dyn FnMut(&Address, f64) -> bool,
     ) -> Result<(), Exception> {
         let asks = self.ignore.has_command() || self.ignore.cache.is_some();
         let at_once = self.waiting.is_empty() && !asks && !self.asks_history();
         let Jail { filter, failures, ignore, found, notes, .. } = self;
-        let mut taking =
-            Taking { at_once, asks, failures, ignore, line, now, known, out, due: None, rest: found };
+        let quiet = out.len();
+        let mut taking = Taking {
+            at_once,
+            asks,
+            failures,
+            ignore,
+            line,
+            now,
+            known,
+            out,
+            quiet,
+            tell,
+            due: None,
+            rest: found,
+        };
         let result = filter.process_one_line(line, now, &mut taking, notes);
         if let Some(id) = taking.due {
             self.ban_failing(&id, now, out);

@@ -20,6 +20,10 @@ pub(super) struct Taking<'j> {
     pub now: f64,
     pub known: &'j mut dyn Known,
     pub out: &'j mut Vec<Effect>,
+    /// How much of that is not of this line.
+    pub quiet: usize,
+    /// Who is told of failures while nothing else of this line is in `out`, unless it declines.
+    pub tell: &'j mut dyn FnMut(&Address, f64) -> bool,
     /// It has failed often enough.
     pub due: Option<Address>,
     /// The failures that were not counted.
@@ -64,9 +68,11 @@ impl Taking<'_> {
         let Failure { id: Id::Known(id), mut data, matches, .. } = failure else { return };
         data.retain_values();
         let retry = self.failures.add(&id, time, 1, Found { matches, line: self.line, data });
-        if retry >= self.failures.max_retry as f64 {
+        if self.failures.is_enough(retry) {
             self.due = Some(id.clone());
         }
-        self.out.push(Effect::Found { word: "Found", id, time });
+        if self.out.len() != self.quiet || !(self.tell)(&id, time) {
+            self.out.push(Effect::Found { word: "Found", id, time });
+        }
     }
 }

@@ -187,6 +187,16 @@ impl FailRegex {
         group_text(self.0.roles[role as usize]?, text, caps)
     }
 
+    /// The IPv4 address of a match in whose group `ip4` the matcher has read it, where no other group can change what
+    /// that group says.
+    #[inline]
+    pub fn v4(&self, caps: &Captures) -> Option<u32> {
+        if self.has(Role::Fid) || self.has(Role::Cidr) {
+            return None;
+        }
+        caps.v4(self.0.roles[Role::Ip4 as usize]?)
+    }
+
     /// All named groups that took part, in the order they appear in the expression, then those
     /// supplied by `alt_…` and `tuple_…` groups (COMPAT §3.2).
     ///

@@ -297,4 +297,12 @@ impl Captures {
         let set = self.valid && start != UNSET && end != UNSET && start <= end;
         set.then_some((start as usize, end as usize))
     }
+
+    /// The IPv4 address that group `i` is, if the matcher has read it as one.
+    #[inline]
+    pub fn v4(&self, i: usize) -> Option<u32> {
+        let span = self.get(i)?;
+        let (start, end, bits) = self.scratch.quad?;
+        (span == (start as usize, end as usize)).then_some(bits)
+    }
 }

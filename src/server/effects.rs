@@ -82,7 +82,7 @@ impl Engine {
 
     /// Does what a jail's decisions ask for, in order.
     pub(super) fn carry_out(&mut self, name: &str, mut effects: Vec<Effect>) {
-        write_log_effects(name, &mut effects);
+        write_log_effects(name, &mut effects, 0);
         let mut effects = effects.into_iter().peekable();
         let mut growing = None;
         while let Some(effect) = effects.next() {

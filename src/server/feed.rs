@@ -102,8 +102,8 @@ fn deliver(
         jail.core.filter.in_operation = reader.in_operation;
         let mut effects = Vec::new();
         match &event {
-            Event::Lines { path, block, line_end, .. } => {
-                jail.block(path, block, *line_end, now, resolver, &mut effects);
+            Event::Lines { path, block, .. } => {
+                jail.block(path, block, now, resolver, &mut effects);
             }
             Event::Entry { time, date, text, .. } => {
                 let entry = Dated { before: "", date, after: text, time: *time };

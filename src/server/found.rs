@@ -1,41 +1,63 @@
 //! The log line that is written most: a failure was found.
 
-use super::logging::{Batch, Frame};
+use super::logging;
 use crate::address::Address;
 use crate::clock::{local_text, whole_seconds};
 use crate::level;
 
-/// Logs `[JAIL] Found ID - TIME` with those parts kept that many lines of one batch have in common.
-pub(super) struct FoundLines<'j> {
-    jail: &'j str,
-    last: Option<Kept>,
+/// Log lines `[JAIL] Found ID - TIME`, put together from what many of them have in common, and kept until they are
+/// written out together.
+pub(super) struct FoundLines {
+    jail: String,
+    /// A second, and what log lines have before and after the identifier then.
+    frame: Option<(i64, Vec<u8>, Vec<u8>)>,
+    lines: Vec<u8>,
 }
 
-struct Kept {
-    word: &'static str,
-    /// The second of the time that the frame ends with.
-    second: i64,
-    frame: Frame,
-}
+/// More bytes of lines than these are written out in the middle of a block.
+const LIMIT: usize = 64 * 1024;
 
-impl<'j> FoundLines<'j> {
-    /// For lines of this jail, in one batch.
-    pub(super) fn new(jail: &'j str) -> Self {
-        FoundLines { jail, last: None }
+impl FoundLines {
+    /// For lines of this jail.
+    pub(super) fn new(jail: &str) -> Self {
+        FoundLines { jail: jail.to_owned(), frame: None, lines: Vec::new() }
     }
 
-    /// Logs one line; `word` is "Found" or "Attempt".
+    /// Adds the line of a failure; false if the log takes each line by itself, so that it has to be written by itself.
     #[inline]
-    pub(super) fn write(&mut self, log: &mut Batch, word: &'static str, id: &Address, time: f64) {
+    pub(super) fn add(&mut self, id: &Address, time: f64) -> bool {
+        if !logging::log().enabled(level::INFO) {
+            return true;
+        }
         let second = whole_seconds(time);
-        let kept = match &mut self.last {
-            Some(kept) if kept.second == second && kept.word == word => kept,
-            last => {
-                let (head, tail) = (format!("[{}] {word} ", self.jail), format!(" - {}", local_text(time)));
-                let frame = log.frame(level::INFO, "fail2ban.filter", head, tail);
-                last.insert(Kept { word, second, frame })
-            }
-        };
-        log.write_in(&kept.frame, |line| id.push_to(line));
+        if self.frame.as_ref().is_none_or(|(at, ..)| *at != second) {
+            self.begin(second);
+        }
+        let Some((_, before, after)) = &self.frame else { return false };
+        self.lines.extend_from_slice(before);
+        id.push_to(&mut self.lines);
+        self.lines.extend_from_slice(after);
+        if self.lines.len() > LIMIT {
+            logging::batch().append(&self.lines);
+            self.lines.clear();
+        }
+        true
+    }
+
+    /// Makes what the lines of a second have in common, if there is such a thing.
+    #[inline(never)]
+    fn begin(&mut self, second: i64) {
+        let (head, tail) = (format!("[{}] Found ", self.jail), format!(" - {}", local_text(second as f64)));
+        let around = logging::batch().around(level::INFO, "fail2ban.filter", &head, &tail);
+        self.frame = around.map(|(before, after)| (second, before, after));
+    }
+
+    /// Writes out what was added. The lines that come next are of another time.
+    pub(super) fn flush(&mut self) {
+        if !self.lines.is_empty() {
+            logging::batch().append(&self.lines);
+            self.lines.clear();
+        }
+        self.frame = None;
     }
 }

@@ -9,6 +9,7 @@ use super::logging;
 use crate::action::{BanInfo, JailActions, JailState};
 use crate::address::Address;
 use crate::bans::Ban;
+use crate::clock::local_text;
 use crate::config::duration::Number;
 use crate::failures::Ticket;
 use crate::filter::decode::{self, Encoding};
@@ -16,7 +17,7 @@ use crate::filter::ignore::Known;
 use crate::filter::{Data, Dated, Item, MatchLine};
 use crate::jail::{Effect, Jail};
 use crate::level;
-use crate::source::{self, Backend, JailId, LineEnd};
+use crate::source::{Backend, Block, JailId};
 use crate::store::BanRow;
 use crate::value::{Exception, Value};
 
@@ -68,6 +69,7 @@ pub(super) struct Running {
     /// Log files that a reload has not named again yet.
     pub reload_files: Option<Vec<PathBuf>>,
     pub next_cleanup: f64,
+    found: FoundLines,
     errors: u32,
     warned_decode: HashMap<PathBuf, f64>,
 }
@@ -75,6 +77,7 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn new(core: Jail, id: JailId, backend: &str, kind: Kind, actions: JailActions) -> Self {
         Running {
+            found: FoundLines::new(&core.name),
             core,
             id,
             backend: backend.to_owned(),
@@ -139,19 +142,17 @@ impl Running {
     pub(super) fn block(
         &mut self,
         path: &Path,
-        block: &[u8],
-        line_end: LineEnd,
+        block: &Block<'_>,
         now: f64,
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) {
         // one check of the block is quicker than one of each line
-        if let Some(text) = self.encoding.text(block).filter(|_| line_end == LineEnd::Byte) {
-            whole_lines(text).all(|line| self.line(line, now, known, out));
-        } else {
-            self.doubtful_lines(path, source::split(block, line_end), now, known, out);
+        match block.text_lines().filter(|_| self.encoding.is_utf8(block.is_ascii())) {
+            Some(mut lines) => drop(lines.all(|line| self.line(line, now, known, out))),
+            None => self.doubtful_lines(path, block.lines(), now, known, out),
         }
-        write_log_effects(&self.core.name, out);
+        self.found.flush();
     }
 
     /// Searches lines that may have to be decoded.
@@ -166,7 +167,7 @@ impl Running {
         for bytes in lines {
             let (line, clean) = self.encoding.decode(bytes);
             if !clean {
-                write_log_effects(&self.core.name, out);
+                self.found.flush();
                 self.warn_decode(path, bytes, now);
             }
             if !self.line(&line, now, known, out) {
@@ -175,12 +176,19 @@ impl Running {
         }
     }
 
-    /// Searches one line; whether the jail goes on.
+    /// Searches one line; whether the jail goes on. No log lines are left in `out`.
     fn line(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) -> bool {
-        match self.core.line(line, now, known, out) {
+        let Running { core, found, .. } = self;
+        let before = out.len();
+        let result = core.line(line, now, known, out, &mut |id, time| found.add(id, time));
+        if out.len() > before {
+            self.found.flush();
+            write_log_effects(&self.core.name, out, before);
+        }
+        match result {
             Ok(()) => self.errors /= 2,
             Err(exception) => {
-                write_log_effects(&self.core.name, out);
+                self.found.flush();
                 self.failed_line(line, &exception);
             }
         }
@@ -190,7 +198,6 @@ impl Running {
     /// Searches one entry whose time is known.
     pub(super) fn entry(&mut self, entry: Dated<'_>, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         self.core.entry(entry, now, known, out);
-        write_log_effects(&self.core.name, out);
     }
 
     fn failed_line(&mut self, line: &str, exception: &Exception) {
@@ -219,38 +226,25 @@ impl Running {
     }
 }
 
-/// The lines of a block with their line feeds (which spares the filter a copy), without leading NULs.
-fn whole_lines(block: &str) -> impl Iterator<Item = &str> {
-    let mut rest = block;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
-        let (line, tail) = rest.split_at(end);
-        rest = tail;
-        Some(if line.starts_with('\0') { line.trim_start_matches('\0') } else { line })
-    })
-}
-
-/// Writes the log lines among what a jail wants done; keeps everything else.
-pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>) {
-    if effects.is_empty() {
+/// Writes the log lines among what a jail wants done, from the one of index `from` on; keeps everything else.
+pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>, from: usize) {
+    if effects.len() == from {
         return;
     }
     let mut log = logging::batch();
-    let mut found = FoundLines::new(jail);
-    effects.retain(|effect| match effect {
+    let new = effects.split_off(from);
+    effects.extend(new.into_iter().filter(|effect| match effect {
         Effect::Log { level, logger, text } => {
             log.write(*level, logger, text);
             false
         }
         Effect::Found { word, id, time } => {
-            found.write(&mut log, word, id, *time);
+            let text = format!("[{jail}] {word} {id} - {}", local_text(*time));
+            log.write(level::INFO, "fail2ban.filter", &text);
             false
         }
         _ => true,
-    });
+    }));
 }
 
 /// A ban as the database keeps it (COMPAT §10).

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::LineEnd;
+use super::Block;
 
 /// A jail as the sources know it: a number given by the engine, never reused while the jail lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,9 +71,7 @@ pub enum Event<'a> {
     Lines {
         path: &'a Path,
         readers: &'a [Reader],
-        /// Complete lines with their ends; take them apart with [`split`](super::split).
-        block: &'a [u8],
-        line_end: LineEnd,
+        block: Block<'a>,
         /// Unix seconds at which it became known that there is something to read.
         arrived: f64,
     },

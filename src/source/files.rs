@@ -33,6 +33,8 @@ pub struct Files {
     pub uses: u64,
     pub buffer: Vec<u8>,
     pub readers: Vec<Reader>,
+    /// Where the lines of a block end.
+    pub ends: Vec<u32>,
 }
 
 impl Files {
@@ -50,6 +52,7 @@ impl Files {
             uses: 0,
             buffer: Vec::new(),
             readers: Vec::new(),
+            ends: Vec::new(),
         }
     }
 

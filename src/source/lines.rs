@@ -2,6 +2,8 @@
 
 use memchr::memchr;
 
+use crate::system::text::ascii;
+
 /// What ends a line in a log encoding. The byte 0x0A alone is not enough where a character has
 /// several bytes, each of any value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,41 +90,82 @@ impl LineEnd {
         let feed = self.feed();
         line[whole - feed.len()..whole].copy_from_slice(feed);
     }
-
-    /// Number of lines of a block of complete lines.
-    pub fn count(self, block: &[u8]) -> usize {
-        match self {
-            LineEnd::Byte => memchr::memchr_iter(b'\n', block).count(),
-            _ => split(block, self).count(),
-        }
-    }
 }
 
-/// The lines of a block of complete lines, each without its end (line feed, and carriage returns
-/// before it) and without leading NULs (the hole that a writer leaves which goes on at its old
-/// offset after its file was truncated). An encoding other than ASCII's kind keeps both.
-pub fn split(block: &[u8], line_end: LineEnd) -> Lines<'_> {
-    Lines { rest: block, line_end }
-}
-
-/// Iterator of [`split`].
-#[derive(Clone, Debug)]
-pub struct Lines<'a> {
-    rest: &'a [u8],
+/// Complete lines of a file, taken apart and checked once for all jails that read them.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'b> {
+    bytes: &'b [u8],
     line_end: LineEnd,
+    /// Where each of its lines ends, line end included.
+    ends: &'b [u32],
+    text: Option<&'b str>,
+    is_ascii: bool,
 }
 
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.rest.is_empty() {
-            return None;
+impl<'b> Block<'b> {
+    /// Takes `bytes`, less than 4 GiB, apart; `ends` is memory for that.
+    pub fn new(bytes: &'b [u8], line_end: LineEnd, ends: &'b mut Vec<u32>) -> Block<'b> {
+        ends.clear();
+        if line_end == LineEnd::Byte {
+            ends.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at as u32 + 1));
+        } else {
+            let mut end = 0;
+            while let Some(length) = line_end.first(&bytes[end..]) {
+                end += length;
+                ends.push(end as u32);
+            }
         }
-        let length = self.line_end.first(self.rest).unwrap_or(self.rest.len());
-        let (line, rest) = self.rest.split_at(length);
-        self.rest = rest;
-        Some(if self.line_end == LineEnd::Byte { trim(line) } else { line })
+        if ends.last().map_or(0, |end| *end as usize) < bytes.len() {
+            ends.push(bytes.len() as u32);
+        }
+        let ascii = ascii(bytes).filter(|_| line_end == LineEnd::Byte);
+        let text = match line_end {
+            LineEnd::Byte => ascii.or_else(|| std::str::from_utf8(bytes).ok()),
+            _ => None,
+        };
+        Block { bytes, line_end, ends, text, is_ascii: ascii.is_some() }
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How many lines it has.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether all of it is ASCII, with line feeds of one byte.
+    pub fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
+    /// The lines without their ends (line feed, and carriage returns before it) and without leading NULs (the hole that a
+    /// writer leaves which goes on at its old offset after its file was truncated). An encoding other than ASCII's kind
+    /// keeps both.
+    pub fn lines(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
+        let (bytes, line_end) = (self.bytes, self.line_end);
+        self.spans().map(move |(start, end)| match line_end {
+            LineEnd::Byte => trim(&bytes[start..end]),
+            _ => &bytes[start..end],
+        })
+    }
+
+    /// The lines as text, without leading NULs, but with their line feeds, which spares the filter a copy. `None` if it is
+    /// no UTF-8.
+    pub fn text_lines(&self) -> Option<impl Iterator<Item = &'b str> + use<'b>> {
+        let text = self.text?;
+        Some(self.spans().map(move |(start, end)| {
+            let line = &text[start..end];
+            if line.starts_with('\0') { line.trim_start_matches('\0') } else { line }
+        }))
+    }
+
+    fn spans(&self) -> impl Iterator<Item = (usize, usize)> + use<'b> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| (std::mem::replace(&mut start, *end as usize), *end as usize))
     }
 }
 

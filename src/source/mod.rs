@@ -30,5 +30,5 @@ mod tests;
 mod watch;
 
 pub use event::{Added, Backend, Error, Event, JailId, Mark, Message, Position, Reader, Stats, Stored};
-pub use lines::{LineEnd, split};
+pub use lines::{Block, LineEnd};
 pub use sources::Sources;

@@ -7,7 +7,7 @@ use super::file::{BLOCK, Step};
 use super::files::{Files, Key, micros};
 use super::tailed::{Found, Tailed};
 use super::watch::{Change, Watcher};
-use super::{Backend, Event, JailId, Reader};
+use super::{Backend, Block, Event, JailId, Reader};
 
 /// Bytes read in one call of [`Files::process`], and from one file in turn.
 const BUDGET: usize = 128 * 1024;
@@ -197,7 +197,8 @@ impl Files {
             self.buffer.resize(BLOCK, 0);
         }
         let mut read = 0;
-        let done = read_file(file, &mut read, &mut self.buffer, &mut self.readers, book, sink);
+        let Files { buffer, readers, ends, .. } = self;
+        let done = read_file(file, &mut read, buffer, readers, ends, book, sink);
         let more = file.recheck;
         match done {
             Ok((end, found)) => {
@@ -225,13 +226,15 @@ fn read_file(
     read: &mut usize,
     buffer: &mut Vec<u8>,
     readers: &mut Vec<Reader>,
+    ends: &mut Vec<u32>,
     book: &mut Book,
     sink: &mut dyn FnMut(Event<'_>),
 ) -> io::Result<(bool, Option<Found>)> {
     let (path, line_end, arrived, now) = (file.path.clone(), file.line_end, file.arrived, book.now);
     let mut out = |block: &[u8], readers: &[Reader]| {
-        book.count(readers, block.len(), line_end.count(block), now - arrived);
-        sink(Event::Lines { path: &path, readers, block, line_end, arrived });
+        let block = Block::new(block, line_end, ends);
+        book.count(readers, block.size(), block.count(), now - arrived);
+        sink(Event::Lines { path: &path, readers, block, arrived });
     };
     if !file.has_old() {
         if let Some(n) = file.now.step_grown(line_end, buffer, readers, &mut out)? {

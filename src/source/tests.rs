@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{Backend, Error, Event, JailId, LineEnd, Mark, Sources, Stored, split};
+use super::{Backend, Block, Error, Event, JailId, LineEnd, Mark, Sources, Stored};
 
 const A: JailId = JailId(1);
 const B: JailId = JailId(2);
@@ -60,13 +60,13 @@ impl Run {
         self.now += 1.0;
         let mut blocks = 0;
         let mut sink = |event: Event<'_>| {
-            let Event::Lines { readers, block, line_end, .. } = event else { return };
+            let Event::Lines { readers, block, .. } = event else { return };
             blocks += 1;
             let who: String = readers
                 .iter()
                 .map(|r| format!("{}{}", r.jail.0, ["i", "o"][r.in_operation as usize]))
                 .collect();
-            lines.extend(split(block, line_end).map(|l| format!("{who}: {}", String::from_utf8_lossy(l))));
+            lines.extend(block.lines().map(|l| format!("{who}: {}", String::from_utf8_lossy(l))));
         };
         while self.sources.process(self.now, &mut sink) {}
         self.blocks = blocks;
@@ -215,7 +215,7 @@ fn lines_of_two_byte_characters() {
             LineEnd::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
             _ => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         };
-        let lengths: Vec<usize> = split(&bytes, end).map(<[u8]>::len).collect();
+        let lengths: Vec<usize> = Block::new(&bytes, end, &mut Vec::new()).lines().map(<[u8]>::len).collect();
         assert_eq!(lengths, [14, 14], "{name}");
         let dir = Dir::new(name);
         let path = dir.file("log", &bytes[..bytes.len() - 1]);

@@ -55,6 +55,8 @@ pub(super) struct Scratch {
     counters: Vec<Counter>,
     /// A slot was set for which the stack has no old value.
     dirty: bool,
+    /// The IPv4 address read last, after where it stands in the text. (It may belong to a way that was given up.)
+    pub quad: Option<(u32, u32, u32)>,
     /// Steps of all searches.
     pub spent: u64,
 }
@@ -66,6 +68,7 @@ impl Scratch {
         self.slots.resize(program.slots, UNSET);
         self.slots.fill(UNSET);
         self.dirty = false;
+        self.quad = None;
         if self.stack.capacity() > MAX_KEPT {
             self.stack = Vec::new();
         }
@@ -243,7 +246,8 @@ impl<'a> Vm<'a> {
             Inst::Fields(index) => Some((next, self.fields(&program.fields[*index as usize], pos)?)),
             Inst::Quad { start, end } => {
                 self.save(*start, pos);
-                let Some(after) = quad(self.text, pos) else { return Some((pc + 1, pos)) };
+                let Some((after, address)) = quad(self.text, pos) else { return Some((pc + 1, pos)) };
+                self.scratch.quad = address.map(|bits| (pos as u32, after as u32, bits));
                 self.save(*end, after);
                 Some((next, after))
             }

@@ -333,27 +333,44 @@ impl<'a> Vm<'a> {
 }
 
 /// The end of four numbers of one to three digits with dots between, if that is all that a repetition of digits could
-/// match there.
+/// match there; and the IPv4 address that they are, unless one is above 255 or has a zero before it.
 #[inline(always)]
-pub(super) fn quad(text: &[u8], pos: usize) -> Option<usize> {
-    let text = text.get(pos..)?;
-    let mut end = 0;
+pub(super) fn quad(text: &[u8], pos: usize) -> Option<(usize, Option<u32>)> {
+    let rest = text.get(pos..)?;
+    // four numbers, three dots, and what follows: no more than 16 bytes
+    let window = rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut window = [0; 16];
+        window[..rest.len()].copy_from_slice(rest);
+        window
+    });
+    let byte = |at: usize| window[at % 16];
+    let digit = |at: usize| u32::from(byte(at).wrapping_sub(b'0'));
+    let (mut end, mut bits, mut is_address) = (0, 0, true);
     for number in 0..4 {
-        let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
-        if !is_digit(end) {
+        let mut octet = digit(end);
+        if octet > 9 {
             return None;
         }
         end += 1;
-        if is_digit(end) {
+        let second = digit(end);
+        if second <= 9 {
+            is_address &= octet > 0;
+            octet = 10 * octet + second;
             end += 1;
-            end += usize::from(is_digit(end));
+            let third = digit(end);
+            if third <= 9 {
+                octet = 10 * octet + third;
+                is_address &= octet < 256;
+                end += 1;
+            }
         }
-        match text.get(end) {
-            Some(b'.') if number < 3 => end += 1,
+        bits = bits << 8 | octet;
+        match byte(end) {
+            b'.' if number < 3 => end += 1,
             // not a digit of another script
-            None | Some(..0x80) if number == 3 => {}
+            ..0x80 if number == 3 => {}
             _ => return None,
         }
     }
-    Some(pos + end)
+    Some((pos + end, is_address.then_some(bits)))
 }

@@ -77,45 +77,25 @@ impl Batch {
         }
     }
 
-    /// What lines of this batch have in common whose text is `head`, something, `tail`.
-    pub fn frame(&mut self, level: Level, logger: &'static str, head: String, tail: String) -> Frame {
-        let whole = self.state.frame(level, logger, &head, &tail);
-        Frame { level, logger, head, tail, whole }
+    /// What lines of this batch have before and after something, whose text is `head`, that, `tail`; `None` if the layout or
+    /// the target takes each line by itself.
+    pub fn around(
+        &mut self,
+        level: Level,
+        logger: &str,
+        head: &str,
+        tail: &str,
+    ) -> Option<(Vec<u8>, Vec<u8>)> {
+        self.state.around(level, logger, head, tail)
     }
 
-    /// Logs one line of a frame of this batch; `fill` appends what is between its head and its tail.
-    #[inline]
-    pub fn write_in(&mut self, frame: &Frame, fill: impl FnOnce(&mut Vec<u8>)) {
-        if !LOG.enabled(frame.level) {
-            return;
-        }
-        let Some((before, after)) = &frame.whole else { return self.write_apart(frame, fill) };
-        let buffer = &mut self.state.buffer;
-        buffer.extend_from_slice(before);
-        fill(buffer);
-        buffer.extend_from_slice(after);
-        if buffer.len() > BUFFER_LIMIT {
+    /// Adds lines that were put together from what [`around`](Batch::around) has said.
+    pub fn append(&mut self, lines: &[u8]) {
+        self.state.buffer.extend_from_slice(lines);
+        if self.state.buffer.len() > BUFFER_LIMIT {
             self.state.flush();
         }
     }
-
-    /// The same where the layout or the target takes each line by itself.
-    fn write_apart(&mut self, frame: &Frame, fill: impl FnOnce(&mut Vec<u8>)) {
-        let mut text = frame.head.clone().into_bytes();
-        fill(&mut text);
-        text.extend_from_slice(frame.tail.as_bytes());
-        self.state.append(frame.level, frame.logger, &String::from_utf8_lossy(&text));
-    }
-}
-
-/// Lines of one [`Batch`] that differ in one place of their text.
-pub struct Frame {
-    level: Level,
-    logger: &'static str,
-    head: String,
-    tail: String,
-    /// The whole line before and after that place, with its line end, where that is always the same.
-    whole: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Logs one line and writes it out at once: for threads that do not know the engine's rounds.
@@ -161,7 +141,7 @@ impl State {
     }
 
     /// What [`append`](Self::append) makes of lines whose text is `head`, something, `tail`: before and after that.
-    fn frame(&mut self, level: Level, logger: &str, head: &str, tail: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn around(&mut self, level: Level, logger: &str, head: &str, tail: &str) -> Option<(Vec<u8>, Vec<u8>)> {
         let pid = self.pid();
         let line = Line { level, logger, text: "", pid, stamp: self.stamp.text() };
         let around = self.layout.around_message(&line).filter(|_| self.target.takes_lines());
