@@ -24,6 +24,7 @@ pub mod system;
 pub mod text;
 pub mod value;
 pub mod version;
+pub mod word;
 
 /// The version that clients are told: the fail2ban whose behaviour this is.
 pub const UPSTREAM_VERSION: &str = "1.1.1";

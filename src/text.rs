@@ -24,30 +24,6 @@ pub fn shared(text: &str) -> EcoString {
     shared
 }
 
-/// Bytes of a machine word.
-pub const WORD: usize = size_of::<usize>();
-
-/// Whether bytes are equal. The C library finds out quickly, but not every one.
-#[inline]
-pub fn equal(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() || cfg!(not(target_env = "musl")) {
-        return a == b;
-    }
-    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
-    let same = words.fold(0, |differing, (a, b)| differing | (word(a) ^ word(b))) == 0;
-    same && match (a.last_chunk::<WORD>(), b.last_chunk::<WORD>()) {
-        // may overlap the word before
-        (Some(a), Some(b)) => word(a) == word(b),
-        _ => a.iter().zip(b).all(|(a, b)| a == b),
-    }
-}
-
-/// The bytes of a word as a number, the first one the lowest.
-#[inline]
-pub fn word(bytes: &[u8]) -> usize {
-    bytes.first_chunk().map_or(0, |bytes| usize::from_le_bytes(*bytes))
-}
-
 /// Whether a line may end with this character; CR and LF together are one end.
 fn ends_line(c: char) -> bool {
     matches!(c, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')

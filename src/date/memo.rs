@@ -7,7 +7,7 @@ use super::place::Text;
 use super::template::{Reading, Stamp, TimeError};
 use super::zone::LocalZone;
 use crate::clock::whole_seconds;
-use crate::text::equal;
+use crate::word::equal;
 
 /// The date of the last line, and the bytes it depends on. It is valid only if the last winner won at the place of
 /// the line before, so that a line with the same bytes there has the same winner and moves nothing.

@@ -6,6 +6,7 @@ use super::pattern::{self, Begin, Years};
 use super::zone::LocalZone;
 use crate::pattern::{Flags, Regex};
 use crate::value::Exception;
+use crate::word::float;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -23,7 +24,7 @@ impl Stamp {
     /// Seconds since 1970.
     pub fn seconds(self) -> f64 {
         match self {
-            Stamp::Int(n) => n as f64,
+            Stamp::Int(n) => float(n),
             Stamp::Float(f) => f,
         }
     }

@@ -6,7 +6,7 @@
 use ecow::EcoString;
 
 use crate::filter::MatchLine;
-use crate::text::{WORD, equal};
+use crate::word::{WORD, equal};
 
 /// The models of one jail's lines.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ struct Difference<'k> {
 }
 
 impl Models {
-    /// Appends a line to the bytes of a ticket. `small`: as small as possible, which takes longer.
+    /// Appends a line to the bytes of a ticket. `small`, or with a date: as small as possible, which takes longer.
     #[inline]
     pub fn push(&mut self, bytes: &mut Vec<u8>, text: &str, date: Option<(u32, u32)>, small: bool) {
         let line = text.as_bytes();
@@ -54,21 +54,19 @@ impl Models {
         model.users += 1;
         let old = &model.text.as_bytes()[prefix..model.text.len() - suffix];
         let new = &line[prefix..line.len() - suffix];
-        let mut entry = Entry::default();
-        entry.number(u64::from(index) << 1 | u64::from(date.is_some()));
-        if let Some((start, end)) = date {
-            entry.number(start.into());
-            entry.number(end.into());
-        }
-        if small {
+        let head = (index as usize) << 1;
+        let differences = if small || date.is_some() {
             self.differences.clear();
             Difference::find(prefix, old, new, &mut self.differences);
-            entry.append(bytes, &self.differences);
+            self.differences.as_slice()
         } else if prefix == line.len() && old.is_empty() {
-            entry.append(bytes, &[]);
+            &[]
         } else {
-            [prefix, old.len(), new.len()].into_iter().for_each(|length| entry.number(length as u64));
-            entry.append(bytes, new);
+            return append(bytes, [head, prefix, old.len(), new.len()], new);
+        };
+        match date {
+            Some((start, end)) => append(bytes, [head | 1, start as usize, end as usize], differences),
+            None => append(bytes, [head], differences),
         }
     }
 
@@ -211,36 +209,25 @@ impl<'k> Difference<'k> {
     }
 }
 
-/// The numbers at the start of a line's entry.
-#[derive(Default)]
-struct Entry {
-    /// Six numbers of at most five bytes: a line is shorter than 4 GiB.
-    bytes: [u8; 32],
-    length: usize,
+/// Appends an entry: its length, numbers, and what follows these.
+#[inline]
+fn append<const N: usize>(out: &mut Vec<u8>, numbers: [usize; N], rest: &[u8]) {
+    let length = numbers.iter().map(|number| encoded_length(*number)).sum::<usize>() + rest.len();
+    out.reserve(length + encoded_length(length));
+    write_number(out, length as u64);
+    numbers.iter().for_each(|number| write_number(out, *number as u64));
+    out.extend_from_slice(rest);
 }
 
-impl Entry {
-    #[inline]
-    fn number(&mut self, number: u64) {
-        encode(number, |byte| self.byte(byte));
+/// Bytes that a number takes.
+#[inline]
+fn encoded_length(mut number: usize) -> usize {
+    let mut length = 1;
+    while number >= 0x80 {
+        number >>= 7;
+        length += 1;
     }
-
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
-    }
-
-    /// Appends the entry, with its length before it, and what follows the numbers.
-    #[inline]
-    fn append(&self, out: &mut Vec<u8>, rest: &[u8]) {
-        out.reserve(self.length + rest.len() + 5);
-        write_number(out, (self.length + rest.len()) as u64);
-        out.extend_from_slice(&self.bytes[..self.length]);
-        out.extend_from_slice(rest);
-    }
+    length
 }
 
 /// Numbers in groups of seven bits, the lowest first; all but the last have the eighth bit set.

@@ -12,6 +12,7 @@ mod table;
 
 use crate::address::Address;
 use crate::filter::{Data, MatchLine, Matches, trimmed};
+use crate::word::float;
 use lines::{Models, read_number, write_number};
 use table::Table;
 
@@ -250,12 +251,6 @@ impl Failures {
     pub fn next_cleanup(&self) -> Option<f64> {
         self.tickets.first().map(|(_, second)| second + self.find_time)
     }
-}
-
-/// A count, nearly always a small one: processors of 32 bits have an instruction for those only.
-#[inline]
-fn float(count: i64) -> f64 {
-    i32::try_from(count).map_or(count as f64, f64::from)
 }
 
 /// Hands over the lines of a match; returns how many they are.

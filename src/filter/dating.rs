@@ -5,8 +5,8 @@ use super::{Filter, Note, Sink, trimmed};
 use crate::config::duration::seconds2str;
 use crate::date::{Stamp, TimeError};
 use crate::level;
-use crate::text::equal;
 use crate::value::Exception;
+use crate::word::equal;
 
 const DAY: f64 = 86_400.0;
 

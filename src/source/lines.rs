@@ -107,19 +107,19 @@ impl<'b> Block<'b> {
     /// Takes `bytes`, less than 4 GiB, apart; `ends` is memory for that.
     pub fn new(bytes: &'b [u8], line_end: LineEnd, ends: &'b mut Vec<u32>) -> Block<'b> {
         ends.clear();
-        if line_end == LineEnd::Byte {
-            ends.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at as u32 + 1));
+        let ascii = if line_end == LineEnd::Byte {
+            ascii(bytes, b'\n', |at| ends.push(at as u32 + 1))
         } else {
             let mut end = 0;
             while let Some(length) = line_end.first(&bytes[end..]) {
                 end += length;
                 ends.push(end as u32);
             }
-        }
+            None
+        };
         if ends.last().map_or(0, |end| *end as usize) < bytes.len() {
             ends.push(bytes.len() as u32);
         }
-        let ascii = ascii(bytes).filter(|_| line_end == LineEnd::Byte);
         let text = match line_end {
             LineEnd::Byte => ascii.or_else(|| std::str::from_utf8(bytes).ok()),
             _ => None,

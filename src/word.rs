@@ -1,0 +1,77 @@
+//! Bytes and numbers in the words of the machine: where a processor of 32 bits, or its C library, needs many steps for
+//! what looks like one.
+
+/// Bytes of a word.
+pub const WORD: usize = size_of::<usize>();
+/// Words that are looked at together.
+pub const GROUP: usize = 4;
+
+/// The first bytes as a number, the first one the lowest.
+#[inline]
+pub fn word(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |bytes| usize::from_le_bytes(*bytes))
+}
+
+/// Whether bytes are equal. The C library finds out quickly, but not every one.
+#[inline]
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() || cfg!(not(target_env = "musl")) {
+        return a == b;
+    }
+    let (groups_a, groups_b) = (a.chunks_exact(GROUP * WORD), b.chunks_exact(GROUP * WORD));
+    let (rest_a, rest_b) = (groups_a.remainder(), groups_b.remainder());
+    let differ = |a: &[u8], b: &[u8]| {
+        let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
+        words.fold(0, |differ, (a, b)| differ | (word(a) ^ word(b))) != 0
+    };
+    if groups_a.zip(groups_b).any(|(a, b)| differ(a, b)) || differ(rest_a, rest_b) {
+        return false;
+    }
+    match (a.last_chunk::<WORD>(), b.last_chunk::<WORD>()) {
+        // may overlap the word before
+        (Some(a), Some(b)) => a == b,
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
+    }
+}
+
+/// A number that nearly always fits into 32 bits, for which there is an instruction everywhere.
+#[inline]
+pub fn float(number: i64) -> f64 {
+    match i32::try_from(number) {
+        Ok(number) => f64::from(number),
+        Err(_) => float_of_many_bits(number),
+    }
+}
+
+/// A function of its own, because the compiler would rather do both and choose.
+#[cold]
+#[inline(never)]
+fn float_of_many_bits(number: i64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_equal_if_all_are() {
+        let text: Vec<u8> = (0..80).collect();
+        for length in 0..text.len() {
+            assert!(equal(&text[..length], &text[..length]));
+            for at in 0..length {
+                let mut other = text[..length].to_vec();
+                other[at] ^= 1;
+                assert!(!equal(&text[..length], &other), "{length} {at}");
+            }
+        }
+        assert!(!equal(&text, &text[1..]));
+    }
+
+    #[test]
+    fn numbers_are_the_same() {
+        for number in [0, 1, -1, i64::from(i32::MAX), i64::from(i32::MAX) + 1, i64::MIN, i64::MAX] {
+            assert_eq!(float(number), number as f64);
+        }
+    }
+}
