@@ -5,6 +5,9 @@
 pub const WORD: usize = size_of::<usize>();
 /// Words that are looked at together.
 pub const GROUP: usize = 4;
+/// The lowest, and the highest bit of each byte of a word.
+pub const LOW: usize = usize::MAX / 0xff;
+pub const HIGH: usize = LOW << 7;
 
 /// The first bytes as a number, the first one the lowest.
 #[inline]
@@ -34,6 +37,35 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// The first place of a byte.
+#[inline]
+pub fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    match cfg!(target_pointer_width = "32") {
+        true => find_by_words(byte, bytes),
+        // looks at many bytes at once
+        false => memchr::memchr(byte, bytes),
+    }
+}
+
+#[inline(never)]
+fn find_by_words(byte: u8, bytes: &[u8]) -> Option<usize> {
+    let wanted = LOW * usize::from(byte);
+    let mut start = 0;
+    for group in bytes.chunks_exact(GROUP * WORD) {
+        // a high bit where a byte becomes zero, and borrows (and in a higher one, perhaps)
+        let hint = group.chunks_exact(WORD).fold(0, |hint, bytes| {
+            let word = word(bytes) ^ wanted;
+            hint | (word.wrapping_sub(LOW) & !word)
+        });
+        if hint & HIGH != 0 {
+            break;
+        }
+        start += group.len();
+    }
+    let at = bytes[start..].iter().position(|other| *other == byte)?;
+    Some(start + at)
+}
+
 /// A number that nearly always fits into 32 bits, for which there is an instruction everywhere.
 #[inline]
 pub fn float(number: i64) -> f64 {
@@ -53,6 +85,19 @@ fn float_of_many_bits(number: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_byte_is_found() {
+        let text: Vec<u8> = (0..=255).rev().cycle().take(600).collect();
+        for start in 0..300 {
+            for byte in 0..=255 {
+                for text in [&text[start..], &text[start..start + 30], &text[start..start]] {
+                    let expected = text.iter().position(|other| *other == byte);
+                    assert_eq!((find(byte, text), find_by_words(byte, text)), (expected, expected));
+                }
+            }
+        }
+    }
 
     #[test]
     fn bytes_are_equal_if_all_are() {

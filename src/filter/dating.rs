@@ -160,10 +160,9 @@ impl Filter {
         let raw = (split.before.is_empty() && line.len() == text.len() + 1 && line.ends_with('\n'))
             .then(|| &line[line.len() - split.after.len() - 1..]);
         if let Some(time) = self.plausible(text, time, now, notes).filter(|_| !self.is_stopped(&split)) {
-            let buffered = Vec::new();
             let whole =
                 (split.before.len() + split.date.len() + split.after.len() == text.len()).then_some(line);
-            self.find(Line { split, whole, raw, one_line, time, undated, now, failures, notes, buffered });
+            self.find(Line { split, whole, raw, one_line, time, undated, now, failures, notes });
         }
         self.dating.text = memory;
         Ok(())
@@ -183,9 +182,9 @@ impl Filter {
         let split = Split { before: line.before, date: line.date, after: line.after };
         let text = [line.before, line.date, line.after].concat();
         if let Some(time) = self.plausible(&text, time, now, notes).filter(|_| !self.is_stopped(&split)) {
-            let (whole, raw, undated, buffered) = (None, None, false, Vec::new());
+            let (whole, raw, undated) = (None, None, false);
             let one_line = false;
-            self.find(Line { split, whole, raw, one_line, time, undated, now, failures, notes, buffered });
+            self.find(Line { split, whole, raw, one_line, time, undated, now, failures, notes });
         }
     }
 

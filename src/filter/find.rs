@@ -16,6 +16,8 @@ use crate::value::Value;
 pub(super) struct Memory {
     /// The lines that a multi-line regex may still need.
     pub buffer: Vec<MatchLine>,
+    /// What that was when the search began: the lines that line numbers refer to.
+    searched: Vec<MatchLine>,
     sessions: Sessions,
     warned_undated: OncePerDay,
     warned_steps: OncePerDay,
@@ -38,8 +40,6 @@ pub(super) struct Line<'a, S> {
     pub now: f64,
     pub failures: &'a mut S,
     pub notes: &'a mut Vec<Note>,
-    /// The buffered lines that line numbers refer to; only kept where regexes span lines.
-    pub buffered: Vec<MatchLine>,
 }
 
 impl<S> Line<'_, S> {
@@ -55,12 +55,6 @@ impl<S> Line<'_, S> {
             Some(_) => Matches::This { date: (start, start + self.split.date.len() as u32) },
             None => Matches::Lines(vec![self.kept()]),
         }
-    }
-
-    /// The lines that a match used, and those that stay for later.
-    fn partition(&self, hit: &Hit) -> (Matches, Vec<MatchLine>) {
-        let (used, rest) = multiline::partition(&self.buffered, hit.regex, hit.text, hit.captures);
-        (Matches::Lines(used), rest)
     }
 
     /// The line just searched, as [`Matches::This`] means it.
@@ -145,7 +139,7 @@ impl<S: Sink> Search<'_, '_, S> {
         buffer.push(self.line.kept());
         let surplus = buffer.len().saturating_sub(self.rules.max_lines);
         buffer.drain(..surplus);
-        self.line.buffered = buffer.clone();
+        self.memory.searched.clone_from(buffer);
         self.line.one_line = false;
         multiline::join(buffer)
     }
@@ -243,10 +237,10 @@ impl<S: Sink> Search<'_, '_, S> {
         if !self.rules.ignoreregex.is_empty() && self.is_ignored(hit.text, Some(hit)) {
             return !check_all;
         }
-        let (lines, rest) = match self.line.buffered.is_empty() {
-            true => (self.line.alone(), None),
-            false => {
-                let (used, rest) = self.line.partition(&hit);
+        let (lines, rest) = match self.rules.max_lines {
+            1 => (self.line.alone(), None),
+            _ => {
+                let (used, rest) = self.partition(&hit);
                 (used, Some(rest))
             }
         };
@@ -276,6 +270,12 @@ impl<S: Sink> Search<'_, '_, S> {
                 false
             }
         }
+    }
+
+    /// The lines that a match used, and those that stay for later.
+    fn partition(&self, hit: &Hit) -> (Matches, Vec<MatchLine>) {
+        let (used, rest) = multiline::partition(&self.memory.searched, hit.regex, hit.text, hit.captures);
+        (Matches::Lines(used), rest)
     }
 
     /// The failure of a regex that stands for itself: no groups of a prefregex, no session.
@@ -339,7 +339,7 @@ impl<S: Sink> Search<'_, '_, S> {
 
     /// Whether an ignoreregex matches: the lines of the match where regexes span lines, else the text.
     fn is_ignored(&mut self, text: &str, hit: Option<Hit>) -> bool {
-        let parts = hit.filter(|_| self.rules.max_lines > 1).map(|hit| self.line.partition(&hit));
+        let parts = hit.filter(|_| self.rules.max_lines > 1).map(|hit| self.partition(&hit));
         let narrowed = parts.as_ref().map(|(lines, _)| multiline::join(&lines.clone().into_lines("")));
         let text = narrowed.as_deref().unwrap_or(text);
         let mut found = false;

@@ -103,7 +103,9 @@ impl Jail {
         if let Some(id) = taking.due {
             self.ban_failing(&id, now, out);
         }
-        self.take_results(line, now, known, out);
+        if !self.notes.is_empty() || !self.found.is_empty() {
+            self.take_results(line, now, known, out);
+        }
         result
     }
 
@@ -120,7 +122,6 @@ impl Jail {
     }
 
     /// What the search of a line has come to, except for what was counted at once.
-    #[inline]
     fn take_results(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         if !self.notes.is_empty() {
             self.take_notes(out);

@@ -1,7 +1,9 @@
 //! A text to look for, forwards or backwards.
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
+
+use crate::word::find;
 
 /// After so many vain finds of the rare byte, a search for the whole text is quicker.
 const TRIES: usize = 8;
@@ -58,7 +60,7 @@ impl Literal {
     pub fn find_inline(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut next = from + self.rare_at;
         for _ in 0..TRIES {
-            let found = next + memchr(self.rare, text.get(next..)?)?;
+            let found = next + find(self.rare, text.get(next..)?)?;
             let place = found - self.rare_at;
             if self.is_at(text, place) {
                 return Some(place);

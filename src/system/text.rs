@@ -1,11 +1,7 @@
 //! Bytes that are text for certain.
 #![allow(unsafe_code)]
 
-use crate::word::{GROUP, WORD, word};
-
-/// The lowest, and the highest bit of each byte of a word.
-const LOW: usize = usize::MAX / 0xff;
-const HIGH: usize = LOW << 7;
+use crate::word::{GROUP, HIGH, LOW, WORD, word};
 
 /// Calls `each` with every place of an ASCII character, in order; the bytes as text if all are ASCII, which takes a
 /// fraction of the time that a check of UTF-8 takes.
