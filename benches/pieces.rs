@@ -115,7 +115,8 @@ fn lines(bench: &mut Criterion) {
 fn failures(bench: &mut Criterion) {
     let hosts: Vec<Address> =
         (0..100_000u32).map(|i| Address::from_ip((0x0a00_0000 + i).to_be_bytes().into())).collect();
-    let found = || Found { matches: Matches::This { date: (0, 15) }, line: FLOOD, data: Data::default() };
+    let (matches, data) = (Matches::This { date: (0, 15) }, Data::default());
+    let found = || Found { matches: &matches, line: FLOOD, data: &data };
     bench.bench_function("failures: 100,000 hosts, one each", |b| {
         b.iter_batched_ref(
             Failures::default,

@@ -110,13 +110,13 @@ impl Default for Failures {
 }
 
 /// What a match contributes to a ticket.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Found<'l> {
-    pub matches: Matches,
+    pub matches: &'l Matches,
     /// The line just searched, to which `matches` may refer.
     pub line: &'l str,
     /// The groups; only those of an identifier's first failure matter.
-    pub data: Data,
+    pub data: &'l Data,
 }
 
 impl Failures {
@@ -150,7 +150,7 @@ impl Failures {
 
     fn add_new(&mut self, id: &Address, time: f64, count: i64, found: Found) -> f64 {
         let mut groups = Vec::new();
-        groups::write(&mut groups, &found.data, &id.to_string());
+        groups::write(&mut groups, found.data, &id.to_string());
         let mut kept = std::mem::take(&mut self.scratch);
         kept.clear();
         write_number(&mut kept, groups.len() as u64);
@@ -258,7 +258,7 @@ impl Failures {
 fn each_line(found: Found, mut take: impl FnMut(&str, Option<(u32, u32)>)) -> u32 {
     match found.matches {
         Matches::This { date } => {
-            take(trimmed(found.line), Some(date));
+            take(trimmed(found.line), Some(*date));
             1
         }
         Matches::Lines(lines) => {
@@ -311,7 +311,7 @@ mod tests {
     fn fail(failures: &mut Failures, time: f64) -> f64 {
         let id = Address::host("192.0.2.1");
         let matches = Matches::Lines(vec![MatchLine::joined(format!("{time}"))]);
-        failures.add(&id, time, 1, Found { matches, line: "", data: Data::default() })
+        failures.add(&id, time, 1, Found { matches: &matches, line: "", data: &Data::default() })
     }
 
     #[test]

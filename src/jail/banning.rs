@@ -24,7 +24,7 @@ impl Jail {
         };
         out.push(Effect::Found { word, id: id.clone(), time });
         data.retain_values();
-        let retry = self.failures.add(&id, time, count, Found { matches, line, data });
+        let retry = self.failures.add(&id, time, count, Found { matches: &matches, line, data: &data });
         if self.failures.is_enough(retry) {
             self.ban_failing(&id, now, out);
         }

@@ -63,16 +63,17 @@ impl Taking<'_> {
     }
 
     #[inline]
-    fn count(&mut self, failure: Failure) {
+    fn count(&mut self, mut failure: Failure) {
         let time = failure.seconds(self.now);
-        let Failure { id: Id::Known(id), mut data, matches, .. } = failure else { return };
-        data.retain_values();
-        let retry = self.failures.add(&id, time, 1, Found { matches, line: self.line, data });
+        failure.data.retain_values();
+        let Id::Known(id) = &failure.id else { return };
+        let found = Found { matches: &failure.matches, line: self.line, data: &failure.data };
+        let retry = self.failures.add(id, time, 1, found);
         if self.failures.is_enough(retry) {
             self.due = Some(id.clone());
         }
-        if self.out.len() != self.quiet || !(self.tell)(&id, time) {
-            self.out.push(Effect::Found { word: "Found", id, time });
+        if self.out.len() != self.quiet || !(self.tell)(id, time) {
+            self.out.push(Effect::Found { word: "Found", id: id.clone(), time });
         }
     }
 }

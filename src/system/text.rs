@@ -1,7 +1,7 @@
 //! Bytes that are text for certain.
 #![allow(unsafe_code)]
 
-use crate::word::{GROUP, HIGH, LOW, WORD, word};
+use crate::word::{GROUP, HIGH, LOW, WORD, find, first_zero, word, zeros};
 
 /// Calls `each` with every place of an ASCII character, in order; the bytes as text if all are ASCII, which takes a
 /// fraction of the time that a check of UTF-8 takes.
@@ -11,7 +11,11 @@ pub fn ascii(bytes: &[u8], wanted: u8, mut each: impl FnMut(usize)) -> Option<&s
         true => places(bytes, wanted, each),
         // these look at many bytes at once
         false => {
-            memchr::memchr_iter(wanted, bytes).for_each(&mut each);
+            let mut from = 0;
+            while let Some(at) = find(wanted, &bytes[from..]) {
+                each(from + at);
+                from += at + 1;
+            }
             bytes.is_ascii()
         }
     };
@@ -33,11 +37,13 @@ fn places(bytes: &[u8], wanted: u8, mut each: impl FnMut(usize)) -> bool {
             hint |= (word ^ wanted_word).wrapping_sub(LOW);
         }
         if hint & HIGH != 0 {
-            group
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| **byte == wanted)
-                .for_each(|(at, _)| each(start + at));
+            for (number, bytes) in group.chunks_exact(WORD).enumerate() {
+                let mut found = zeros(word(bytes) ^ wanted_word);
+                while found != 0 {
+                    each(start + number * WORD + first_zero(found));
+                    found &= found - 1;
+                }
+            }
         }
         start += group.len();
     }

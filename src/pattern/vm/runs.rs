@@ -6,6 +6,7 @@ use super::super::StepLimit;
 use super::super::chars::{next_char, previous_char};
 use super::super::program::{Fields, Follow, Inst, NO_LIMIT, Op, Pc, Run, RunKind};
 use super::{Frame, Vm, one_less};
+use crate::word::find;
 
 impl Vm<'_> {
     /// Enters the run of instruction `pc`: where it ends at first.
@@ -185,7 +186,7 @@ impl Vm<'_> {
             RunKind::Line => return self.line_end(low),
             RunKind::Table => return self.program.classes[run.class as usize].run(self.text, low),
             RunKind::Text => None,
-            RunKind::Until1(a) => memchr(a, rest),
+            RunKind::Until1(a) => find(a, rest),
             RunKind::Until2(a, b) => memchr2(a, b, rest),
             RunKind::Until3(a, b, c) => memchr3(a, b, c, rest),
         };
