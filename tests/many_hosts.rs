@@ -25,7 +25,7 @@ fn fail(failures: &mut Failures, host: u32, time: f64) {
     );
     let mut data = Data::default();
     data.set("ip4", Item::Text(id.to_string().into()));
-    failures.add(&id, time, 1, Found { matches: Matches::This { date: (0, 15) }, line: &line, data });
+    failures.add(&id, time, 1, Found { matches: &Matches::This { date: (0, 15) }, line: &line, data: &data });
 }
 
 #[test]
