@@ -18,21 +18,28 @@ pub fn word(bytes: &[u8]) -> usize {
 /// Whether bytes are equal. The C library finds out quickly, but not every one.
 #[inline]
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() || cfg!(not(target_env = "musl")) {
-        return a == b;
+    match cfg!(target_env = "musl") {
+        true => a.len() == b.len() && equal_by_words(a, b),
+        false => a == b,
     }
-    let (groups_a, groups_b) = (a.chunks_exact(GROUP * WORD), b.chunks_exact(GROUP * WORD));
-    let (rest_a, rest_b) = (groups_a.remainder(), groups_b.remainder());
-    let differ = |a: &[u8], b: &[u8]| {
+}
+
+/// The same for bytes of the same length; those that are compared are nearly always equal, so there is no way out before
+/// their end.
+#[inline(never)]
+fn equal_by_words(a: &[u8], b: &[u8]) -> bool {
+    let differences = |a: &[u8], b: &[u8]| {
         let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD));
-        words.fold(0, |differ, (a, b)| differ | (word(a) ^ word(b))) != 0
+        words.fold(0, |differences, (a, b)| differences | (word(a) ^ word(b)))
     };
-    if groups_a.zip(groups_b).any(|(a, b)| differ(a, b)) || differ(rest_a, rest_b) {
-        return false;
+    let (groups_a, groups_b) = (a.chunks_exact(GROUP * WORD), b.chunks_exact(GROUP * WORD));
+    let mut all = differences(groups_a.remainder(), groups_b.remainder());
+    for (a, b) in groups_a.zip(groups_b) {
+        all |= differences(a, b);
     }
     match (a.last_chunk::<WORD>(), b.last_chunk::<WORD>()) {
         // may overlap the word before
-        (Some(a), Some(b)) => a == b,
+        (Some(last_a), Some(last_b)) => all | (word(last_a) ^ word(last_b)) == 0,
         _ => a.iter().zip(b).all(|(a, b)| a == b),
     }
 }
@@ -127,11 +134,11 @@ mod tests {
     fn bytes_are_equal_if_all_are() {
         let text: Vec<u8> = (0..80).collect();
         for length in 0..text.len() {
-            assert!(equal(&text[..length], &text[..length]));
+            assert!(equal_by_words(&text[..length], &text[..length]));
             for at in 0..length {
                 let mut other = text[..length].to_vec();
                 other[at] ^= 1;
-                assert!(!equal(&text[..length], &other), "{length} {at}");
+                assert!(!equal_by_words(&text[..length], &other), "{length} {at}");
             }
         }
         assert!(!equal(&text, &text[1..]));

@@ -28,28 +28,42 @@ pub fn ascii(bytes: &[u8], wanted: u8, mut each: impl FnMut(usize)) -> Option<&s
 fn places(bytes: &[u8], wanted: u8, mut each: impl FnMut(usize)) -> bool {
     let wanted_word = LOW * usize::from(wanted);
     let (mut all, mut start) = (0, 0);
-    for group in bytes.chunks_exact(GROUP * WORD) {
-        let mut hint = 0;
+    loop {
+        start += skip(&bytes[start..], wanted_word, &mut all);
+        let Some(group) = bytes.get(start..start + GROUP * WORD) else { break };
         for bytes in group.chunks_exact(WORD) {
-            let word = word(bytes);
-            all |= word;
-            // a high bit where a byte is the wanted one (it becomes zero, and borrows), or is not ASCII
-            hint |= (word ^ wanted_word).wrapping_sub(LOW);
-        }
-        if hint & HIGH != 0 {
-            for (number, bytes) in group.chunks_exact(WORD).enumerate() {
-                let mut found = zeros(word(bytes) ^ wanted_word);
-                while found != 0 {
-                    each(start + number * WORD + first_zero(found));
-                    found &= found - 1;
-                }
+            let mut found = zeros(word(bytes) ^ wanted_word);
+            while found != 0 {
+                each(start + first_zero(found));
+                found &= found - 1;
             }
+            start += WORD;
         }
-        start += group.len();
     }
     let rest = &bytes[start..];
     rest.iter().enumerate().filter(|(_, byte)| **byte == wanted).for_each(|(at, _)| each(start + at));
     all & HIGH == 0 && rest.is_ascii()
+}
+
+/// The length of the groups before one that may have a wanted byte; if there is none, of all whole groups. The bits of
+/// all bytes up to there, and of that group, are added to `all`.
+#[inline(never)]
+fn skip(bytes: &[u8], wanted_word: usize, all: &mut usize) -> usize {
+    let mut length = 0;
+    for group in bytes.chunks_exact(GROUP * WORD) {
+        let mut hint = 0;
+        for bytes in group.chunks_exact(WORD) {
+            let word = word(bytes);
+            *all |= word;
+            // a high bit where a byte is the wanted one (it becomes zero, and borrows), or is not ASCII
+            hint |= (word ^ wanted_word).wrapping_sub(LOW);
+        }
+        if hint & HIGH != 0 {
+            break;
+        }
+        length += group.len();
+    }
+    length
 }
 
 #[cfg(test)]
