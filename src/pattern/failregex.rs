@@ -288,6 +288,7 @@ fn collecting_groups(regex: &Regex, prefix: &str) -> Vec<(usize, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Address;
 
     fn fail(text: &str) -> Result<FailRegex, FailRegexError> {
         FailRegex::new_fail(text, UseDns::Yes, false, None, Origin::default())
@@ -333,6 +334,34 @@ mod tests {
             data(r"<F-ID>\d</F-ID>(?P<tuple_id_2>c)?(?P<tuple_id_1>b)?", "1c"),
             pairs(&[("fid", r#"[Some("1"), None, Some("c")]"#), ("tuple_id_2", "c")])
         );
+    }
+
+    #[test]
+    fn addresses_are_read_as_they_stand() {
+        let read = |regex: &FailRegex, line: &str| {
+            let mut caps = Captures::new();
+            assert!(regex.regex().search(line.as_bytes(), 0, &mut caps).unwrap(), "{line}");
+            (regex.v4(&caps), regex.text(Role::Ip4, line, &caps).map(Address::v4_group))
+        };
+        let host = fail("from <HOST>(?: |$)").unwrap();
+        for octets in ["1.2.3.4", "0.0.0.0", "255.255.255.255", "10.20.30.100", "9.99.199.249"] {
+            for line in [format!("from {octets}"), format!("from {octets} and a text after it")] {
+                let (bits, address) = read(&host, &line);
+                assert_eq!(bits.map(|bits| Address::V4 { bits, prefix: 32 }), address, "{line}");
+                assert!(address.is_some());
+            }
+        }
+        for octets in ["1.2.3.256", "01.2.3.4", "1.2.3.00", "999.1.1.1"] {
+            let (bits, address) = read(&host, &format!("from {octets} "));
+            assert_eq!((bits, address), (None, Some(Address::Name(octets.into()))));
+        }
+        // the way that was given up was of another address
+        let last = fail("^(?:<ADDR> )+(?:<F-X>b</F-X>|[\\d.]+ c)").unwrap();
+        let (bits, address) = read(&last, "1.2.3.4 5.6.7.8 c");
+        assert!(bits.is_none_or(|bits| bits == 0x0102_0304));
+        assert_eq!(address, Some(Address::host("1.2.3.4")));
+        // an identifier of its own comes first
+        assert_eq!(read(&fail("^<HOST> <F-ID>x</F-ID>").unwrap(), "1.2.3.4 x").0, None);
     }
 
     #[test]
