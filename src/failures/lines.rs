@@ -15,6 +15,8 @@ pub(super) struct Models {
     free: Vec<u32>,
     /// The model that new lines are compared with.
     current: Option<u32>,
+    /// How many lines have been compared with it, up to [`FIRST`], and the most bytes in which these differed.
+    first: (u32, usize),
     /// So many first and last bytes the last line had in common with it, at least.
     usual: (usize, usize),
     /// Memory in which differences are put together.
@@ -27,6 +29,12 @@ struct Model {
     /// Lines that refer to it.
     users: u32,
 }
+
+/// The lines that show how much lines differ from a new model.
+const FIRST: u32 = 16;
+/// Bytes more than these, and another model is better: in a flood, lines of another second differ from one that has the
+/// old one in all from their date to the address.
+const MUCH: usize = 32;
 
 /// A line as it is kept.
 struct Kept<'k> {
@@ -131,11 +139,24 @@ impl Models {
             let model = self.models[current as usize].text.as_bytes();
             let prefix = common_prefix(model, line, &mut self.usual.0);
             let suffix = common_suffix(&model[prefix..], &line[prefix..], &mut self.usual.1);
-            if 2 * (prefix + suffix) >= model.len().max(line.len()) {
+            let alike = 2 * (prefix + suffix) >= model.len().max(line.len());
+            if alike && !self.is_outgrown(line.len() - prefix - suffix) {
                 return (current, prefix, suffix);
             }
         }
         (self.new_model(text), line.len(), 0)
+    }
+
+    /// Whether a line differs from the model in far more bytes than the first ones did.
+    #[inline]
+    fn is_outgrown(&mut self, difference: usize) -> bool {
+        let (lines, largest) = &mut self.first;
+        if *lines < FIRST {
+            *lines += 1;
+            *largest = difference.max(*largest);
+            return false;
+        }
+        difference > *largest + MUCH
     }
 
     fn new_model(&mut self, text: &str) -> u32 {
@@ -154,7 +175,7 @@ impl Models {
             }
         };
         self.current = Some(index);
-        self.usual = (0, 0);
+        (self.first, self.usual) = ((0, 0), (0, 0));
         index
     }
 }
@@ -363,6 +384,17 @@ mod tests {
             );
         }
         assert!(bytes.len() < 100 * 10 && models.models.len() == 1, "{}", bytes.len());
+    }
+
+    #[test]
+    fn also_one_that_goes_on_for_some_seconds() {
+        let (mut models, mut bytes) = (Models::default(), Vec::new());
+        let line =
+            |i: u32| format!("10:00:{:02} {} SRC=192.0.2.{i} {}", i / 100, "a".repeat(100), "b".repeat(100));
+        (0..1000).for_each(|i| models.push(&mut bytes, &line(i), None, false));
+        assert!(bytes.len() < 1000 * 11 && models.models.len() == 10, "{}", bytes.len());
+        let texts: Vec<String> = models.lines(&bytes).iter().map(|line| line.text.to_string()).collect();
+        assert_eq!(texts, (0..1000).map(line).collect::<Vec<_>>());
     }
 
     #[test]
