@@ -84,7 +84,7 @@ impl Jail {
         let asks = self.ignore.has_command() || self.ignore.cache.is_some();
         let at_once = self.waiting.is_empty() && !asks && !self.asks_history();
         let Jail { filter, failures, ignore, found, notes, .. } = self;
-        let quiet = out.len();
+        let before = out.len();
         let mut taking = Taking {
             at_once,
             asks,
@@ -94,7 +94,7 @@ impl Jail {
             now,
             known,
             out,
-            quiet,
+            before,
             tell,
             due: None,
             rest: found,

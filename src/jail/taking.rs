@@ -20,8 +20,8 @@ pub(super) struct Taking<'j> {
     pub now: f64,
     pub known: &'j mut dyn Known,
     pub out: &'j mut Vec<Effect>,
-    /// How much of that is not of this line.
-    pub quiet: usize,
+    /// How much was in there before this line.
+    pub before: usize,
     /// Who is told of failures while nothing else of this line is in `out`, unless it declines.
     pub tell: &'j mut dyn FnMut(&Address, f64) -> bool,
     /// It has failed often enough.
@@ -72,7 +72,7 @@ impl Taking<'_> {
         if self.failures.is_enough(retry) {
             self.due = Some(id.clone());
         }
-        if self.out.len() != self.quiet || !(self.tell)(id, time) {
+        if self.out.len() > self.before || !(self.tell)(id, time) {
             self.out.push(Effect::Found { word: "Found", id: id.clone(), time });
         }
     }

@@ -9,8 +9,10 @@ use crate::level;
 /// written out together.
 pub(super) struct FoundLines {
     jail: String,
-    /// A second, and what log lines have before and after the identifier then.
-    frame: Option<(i64, Vec<u8>, Vec<u8>)>,
+    /// The second of the last line, of this block.
+    second: Option<i64>,
+    /// What log lines have before and after the identifier then; `None` if the log takes each line by itself.
+    around: Option<(Vec<u8>, Vec<u8>)>,
     lines: Vec<u8>,
 }
 
@@ -20,7 +22,7 @@ const LIMIT: usize = 64 * 1024;
 impl FoundLines {
     /// For lines of this jail.
     pub(super) fn new(jail: &str) -> Self {
-        FoundLines { jail: jail.to_owned(), frame: None, lines: Vec::new() }
+        FoundLines { jail: jail.to_owned(), second: None, around: None, lines: Vec::new() }
     }
 
     /// Adds the line of a failure; false if the log takes each line by itself, so that it has to be written by itself.
@@ -30,10 +32,10 @@ impl FoundLines {
             return true;
         }
         let second = whole_seconds(time);
-        if self.frame.as_ref().is_none_or(|(at, ..)| *at != second) {
+        if self.second != Some(second) {
             self.begin(second);
         }
-        let Some((_, before, after)) = &self.frame else { return false };
+        let Some((before, after)) = &self.around else { return false };
         self.lines.extend_from_slice(before);
         id.push_to(&mut self.lines);
         self.lines.extend_from_slice(after);
@@ -44,12 +46,12 @@ impl FoundLines {
         true
     }
 
-    /// Makes what the lines of a second have in common, if there is such a thing.
+    /// Makes what the lines of a second have in common.
     #[inline(never)]
     fn begin(&mut self, second: i64) {
         let (head, tail) = (format!("[{}] Found ", self.jail), format!(" - {}", local_text(second as f64)));
-        let around = logging::batch().around(level::INFO, "fail2ban.filter", &head, &tail);
-        self.frame = around.map(|(before, after)| (second, before, after));
+        self.around = logging::batch().around(level::INFO, "fail2ban.filter", &head, &tail);
+        self.second = Some(second);
     }
 
     /// Writes out what was added. The lines that come next are of another time.
@@ -58,6 +60,6 @@ impl FoundLines {
             logging::batch().append(&self.lines);
             self.lines.clear();
         }
-        self.frame = None;
+        self.second = None;
     }
 }

@@ -147,7 +147,7 @@ impl Running {
         known: &mut dyn Known,
         out: &mut Vec<Effect>,
     ) {
-        // one check of the block is quicker than one of each line
+        // text that was checked as a whole needs no look at each line
         match block.text_lines().filter(|_| self.encoding.is_utf8(block.is_ascii())) {
             Some(mut lines) => drop(lines.all(|line| self.line(line, now, known, out))),
             None => self.doubtful_lines(path, block.lines(), now, known, out),
