@@ -1,6 +1,5 @@
 //! The wall clock, and times as people read them.
 
-use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Unix seconds now, with fractions.
@@ -28,20 +27,6 @@ pub fn whole_seconds(unix: f64) -> i64 {
 /// `YYYY-MM-DD HH:MM:SS` in local time. The far future is the last second of the year 9999, as
 /// upstream shows permanent bans.
 pub fn local_text(unix: f64) -> String {
-    thread_local! {
-        /// Most of all, one asks again and again for the present second.
-        static LAST: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
-    }
-    let second = whole_seconds(unix);
-    LAST.with_borrow_mut(|(of, text)| {
-        if *of != second {
-            (*of, *text) = (second, make_local_text(unix));
-        }
-        text.clone()
-    })
-}
-
-fn make_local_text(unix: f64) -> String {
     if unix >= 253_402_214_400.0 {
         return "9999-12-31 23:59:59".to_owned();
     }

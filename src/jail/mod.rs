@@ -103,9 +103,7 @@ impl Jail {
         if let Some(id) = taking.due {
             self.ban_failing(&id, now, out);
         }
-        if !self.notes.is_empty() || !self.found.is_empty() {
-            self.take_results(line, now, known, out);
-        }
+        self.take_results(line, now, known, out);
         result
     }
 
@@ -122,6 +120,7 @@ impl Jail {
     }
 
     /// What the search of a line has come to, except for what was counted at once.
+    #[inline(always)]
     fn take_results(&mut self, line: &str, now: f64, known: &mut dyn Known, out: &mut Vec<Effect>) {
         if !self.notes.is_empty() {
             self.take_notes(out);

@@ -1,6 +1,6 @@
 //! The log line that is written most: a failure was found.
 
-use super::logging;
+use super::logging::{self, Batch};
 use crate::address::Address;
 use crate::clock::{local_text, whole_seconds};
 use crate::level;
@@ -49,8 +49,8 @@ impl FoundLines {
     /// Makes what the lines of a second have in common.
     #[inline(never)]
     fn begin(&mut self, second: i64) {
-        let (head, tail) = (format!("[{}] Found ", self.jail), format!(" - {}", local_text(second as f64)));
-        self.around = logging::batch().around(level::INFO, "fail2ban.filter", &head, &tail);
+        let (head, tail) = around(&self.jail, "Found", second as f64);
+        self.around = logging::batch().around(level::INFO, LOGGER, &head, &tail);
         self.second = Some(second);
     }
 
@@ -62,4 +62,17 @@ impl FoundLines {
         }
         self.second = None;
     }
+}
+
+const LOGGER: &str = "fail2ban.filter";
+
+/// What such a line says before and after the identifier; `word` is "Found" or "Attempt".
+fn around(jail: &str, word: &str, time: f64) -> (String, String) {
+    (format!("[{jail}] {word} "), format!(" - {}", local_text(time)))
+}
+
+/// Logs such a line by itself.
+pub(super) fn write_alone(log: &mut Batch, jail: &str, word: &str, id: &Address, time: f64) {
+    let (head, tail) = around(jail, word, time);
+    log.write(level::INFO, LOGGER, &format!("{head}{id}{tail}"));
 }

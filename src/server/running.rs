@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::found::FoundLines;
+use super::found::{self, FoundLines};
 use super::logging;
 use crate::action::{BanInfo, JailActions, JailState};
 use crate::address::Address;
 use crate::bans::Ban;
-use crate::clock::local_text;
 use crate::config::duration::Number;
 use crate::failures::Ticket;
 use crate::filter::decode::{self, Encoding};
@@ -239,8 +238,7 @@ pub(super) fn write_log_effects(jail: &str, effects: &mut Vec<Effect>, from: usi
             false
         }
         Effect::Found { word, id, time } => {
-            let text = format!("[{jail}] {word} {id} - {}", local_text(*time));
-            log.write(level::INFO, "fail2ban.filter", &text);
+            found::write_alone(&mut log, jail, word, id, *time);
             false
         }
         _ => true,

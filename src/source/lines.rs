@@ -107,24 +107,21 @@ impl<'b> Block<'b> {
     /// Takes `bytes`, less than 4 GiB, apart; `ends` is memory for that.
     pub fn new(bytes: &'b [u8], line_end: LineEnd, ends: &'b mut Vec<u32>) -> Block<'b> {
         ends.clear();
-        let ascii = if line_end == LineEnd::Byte {
-            ascii(bytes, b'\n', |at| ends.push(at as u32 + 1))
+        let (text, is_ascii) = if line_end == LineEnd::Byte {
+            let ascii = ascii(bytes, b'\n', |at| ends.push(at as u32 + 1));
+            (ascii.or_else(|| std::str::from_utf8(bytes).ok()), ascii.is_some())
         } else {
             let mut end = 0;
             while let Some(length) = line_end.first(&bytes[end..]) {
                 end += length;
                 ends.push(end as u32);
             }
-            None
+            (None, false)
         };
         if ends.last().map_or(0, |end| *end as usize) < bytes.len() {
             ends.push(bytes.len() as u32);
         }
-        let text = match line_end {
-            LineEnd::Byte => ascii.or_else(|| std::str::from_utf8(bytes).ok()),
-            _ => None,
-        };
-        Block { bytes, line_end, ends, text, is_ascii: ascii.is_some() }
+        Block { bytes, line_end, ends, text, is_ascii }
     }
 
     /// Its size in bytes.
